@@ -1,0 +1,262 @@
+package bootdoc
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/nixvf/nixvf/pkg/strictjson"
+)
+
+// Limits of values. They keep absurd numbers out of every later calculation;
+// what a VMM or a file system can do is checked where it is known.
+const (
+	maxCores = 1024
+	maxMiB   = 1 << 30 // 1 PiB
+	maxTag   = 36      // bytes of a virtio-fs tag, virtio 1.2 section 5.11.4
+)
+
+// MaxName is the length of the longest name of a VM, in bytes.
+const MaxName = 128
+
+// idPattern is what an id may be: a file name that is no surprise anywhere.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,159}$`)
+
+// CheckID reports whether id can name a VM: letters, digits and ._- and at
+// most 160 of them, beginning with none of the last two.
+func CheckID(id string) error {
+	if !idPattern.MatchString(id) {
+		return fmt.Errorf("id: %q is not made of at most 160 letters, digits, '.', '_' and '-'", id)
+	}
+	return nil
+}
+
+// Parse reads a boot document, or a plain NixOS bootspec document (boot.json),
+// about which it then warns. The error names everything that is wrong.
+func Parse(data []byte) (*Document, []string, error) {
+	top, err := strictjson.Parse(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("boot document: %w", err)
+	}
+	if !top.Has("kernel") && top.Has(bootspecKey) {
+		doc := readBootspec(top)
+		warning := "input is a bare bootspec: nothing is known of its Nix database (regInfo)"
+		if !top.Has(ExtensionKey) {
+			warning += ", shares and disks; defaults apply"
+		}
+		return doc, []string{warning}, top.Err()
+	}
+	doc := &Document{
+		Version:      int(top.Int("version", Version, Version, Version)),
+		Name:         readName(top),
+		ID:           top.String("id", ""),
+		System:       top.String("system", ""),
+		Label:        top.String("label", ""),
+		Toplevel:     optionalPath(top, "toplevel"),
+		Kernel:       requiredPath(top, "kernel"),
+		Initrd:       requiredPath(top, "initrd"),
+		Init:         requiredPath(top, "init"),
+		KernelParams: readParams(top),
+		RegInfo:      optionalPath(top, "regInfo"),
+		Roots:        top.Strings("roots"),
+	}
+	if doc.ID != "" && CheckID(doc.ID) != nil {
+		top.Errorf("id", "%q is not an id", doc.ID)
+	}
+	for i, r := range doc.Roots {
+		if !path.IsAbs(r) {
+			top.Errorf(fmt.Sprintf("roots[%d]", i), "%q is not an absolute path", r)
+		}
+	}
+	doc.Virtualisation = readVirtualisation(top.Object("virtualisation"), doc.Name)
+	return doc, nil, top.Err()
+}
+
+// Bootspec reads the boot.json of a NixOS system: the bootspec proper and, if
+// there, nixvf's extension. The document has no name, id or registration.
+func Bootspec(data []byte) (*Document, error) {
+	top, err := strictjson.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	doc := readBootspec(top)
+	if !top.Has(ExtensionKey) {
+		top.Errorf(ExtensionKey, "missing")
+	}
+	return doc, top.Err()
+}
+
+func readBootspec(top *strictjson.Object) *Document {
+	spec := top.Object(bootspecKey)
+	if spec == nil {
+		top.Errorf(bootspecKey, "missing")
+		return &Document{}
+	}
+	doc := &Document{
+		Version:      Version,
+		Name:         DefaultName,
+		System:       spec.String("system", ""),
+		Label:        spec.String("label", ""),
+		Toplevel:     optionalPath(spec, "toplevel"),
+		Kernel:       requiredPath(spec, "kernel"),
+		Initrd:       requiredPath(spec, "initrd"),
+		Init:         requiredPath(spec, "init"),
+		KernelParams: spec.Strings("kernelParams"),
+	}
+	doc.Virtualisation = readVirtualisation(top.Object(ExtensionKey), doc.Name)
+	return doc
+}
+
+func readName(top *strictjson.Object) string {
+	name := top.String("name", DefaultName)
+	if name == "" || len(name) > MaxName {
+		top.Errorf("name", "%q is not of 1 to %d bytes", name, MaxName)
+		return DefaultName
+	}
+	return name
+}
+
+func readParams(top *strictjson.Object) []string {
+	if !top.Has("kernel-params") {
+		top.Errorf("kernel-params", "missing")
+	}
+	params := top.Strings("kernel-params")
+	for i, p := range params {
+		if strings.HasPrefix(p, "init=") || strings.HasPrefix(p, "regInfo=") {
+			top.Errorf(fmt.Sprintf("kernel-params[%d]", i), "%q belongs into the key of that name", p)
+		}
+	}
+	return params
+}
+
+func requiredPath(o *strictjson.Object, key string) string {
+	return absolute(o, key, o.Required(key))
+}
+
+func optionalPath(o *strictjson.Object, key string) string {
+	return absolute(o, key, o.String(key, ""))
+}
+
+func absolute(o *strictjson.Object, key, p string) string {
+	if p != "" && !path.IsAbs(p) {
+		o.Errorf(key, "%q is not an absolute path", p)
+	}
+	return p
+}
+
+func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
+	v := Defaults(name)
+	if o == nil {
+		return v
+	}
+	v.raw = []byte(o.Raw())
+	v.Cores = int(o.Int("cores", int64(v.Cores), 1, maxCores))
+	v.MemorySize = int(o.Int("memorySize", int64(v.MemorySize), 1, maxMiB))
+	v.DiskSize = int(o.Int("diskSize", int64(v.DiskSize), 1, maxMiB))
+	v.DiskImage = readDiskImage(o, v.DiskImage)
+	v.UseDefaultFilesystems = o.Bool("useDefaultFilesystems", v.UseDefaultFilesystems)
+	for _, mib := range o.Ints("emptyDiskImages", 1, maxMiB) {
+		v.EmptyDiskImages = append(v.EmptyDiskImages, int(mib))
+	}
+	if shares := o.Object("sharedDirectories"); shares != nil {
+		v.SharedDirectories = readShares(shares)
+	}
+	for _, p := range o.Objects("forwardPorts") {
+		v.ForwardPorts = append(v.ForwardPorts, ReadForwardPort(p))
+	}
+	v.Graphics = o.Bool("graphics", v.Graphics)
+	if r := o.Object("resolution"); r != nil {
+		v.Resolution.X = int(r.Int("x", int64(v.Resolution.X), 1, 1<<16))
+		v.Resolution.Y = int(r.Int("y", int64(v.Resolution.Y), 1, 1<<16))
+	}
+	v.WritableStore = o.Bool("writableStore", v.WritableStore)
+	if r := o.Object("rosetta"); r != nil {
+		v.Rosetta.Enable = r.Bool("enable", false)
+		v.Rosetta.MountTag = r.String("mountTag", v.Rosetta.MountTag)
+		checkTag(r, "mountTag", v.Rosetta.MountTag)
+	}
+	v.RestrictNetwork = o.Bool("restrictNetwork", v.RestrictNetwork)
+	return v
+}
+
+func readDiskImage(o *strictjson.Object, def *string) *string {
+	if o.IsNull("diskImage") {
+		return nil
+	}
+	image := o.String("diskImage", *def)
+	if image == "" {
+		o.Errorf("diskImage", "an empty string; null means no disk")
+	}
+	return &image
+}
+
+func readShares(o *strictjson.Object) map[string]SharedDirectory {
+	shares := map[string]SharedDirectory{}
+	for _, tag := range o.Keys() {
+		checkTag(o, tag, tag)
+		s := o.Object(tag)
+		if s == nil {
+			continue
+		}
+		shares[tag] = SharedDirectory{
+			Source:   s.Required("source"),
+			Target:   optionalPath(s, "target"),
+			Writable: s.Bool("writable", tag != StoreTag),
+		}
+	}
+	return shares
+}
+
+// checkTag reports a mount tag that virtio-fs or vfkit's device syntax cannot
+// hold.
+func checkTag(o *strictjson.Object, key, tag string) {
+	if err := CheckTag(tag); err != nil {
+		o.Errorf(key, "%v", err)
+	}
+}
+
+// CheckTag reports a mount tag that virtio-fs cannot carry (1 to 36 bytes) or
+// that vfkit cannot parse (a comma).
+func CheckTag(tag string) error {
+	switch {
+	case tag == "" || len(tag) > maxTag:
+		return fmt.Errorf("mount tag %q is not of 1 to %d bytes", tag, maxTag)
+	case strings.Contains(tag, ","):
+		return fmt.Errorf("mount tag %q holds a comma, which vfkit cannot take", tag)
+	}
+	return nil
+}
+
+// ReadForwardPort reads one element of forwardPorts, which boot and launch
+// documents share.
+func ReadForwardPort(o *strictjson.Object) ForwardPort {
+	p := ForwardPort{
+		From:  oneOf(o, "from", "host", "guest"),
+		Proto: oneOf(o, "proto", "tcp", "udp"),
+		Host:  readAddress(o, "host"),
+		Guest: readAddress(o, "guest"),
+	}
+	return p
+}
+
+func oneOf(o *strictjson.Object, key string, values ...string) string {
+	s := o.String(key, values[0])
+	if !slices.Contains(values, s) {
+		o.Errorf(key, "%q is not one of %s", s, strings.Join(values, ", "))
+	}
+	return s
+}
+
+func readAddress(o *strictjson.Object, key string) Address {
+	a := o.Object(key)
+	if a == nil {
+		o.Errorf(key, "missing")
+		return Address{}
+	}
+	if !a.Has("port") {
+		a.Errorf("port", "missing")
+	}
+	return Address{Address: a.String("address", ""), Port: int(a.Int("port", 0, 1, 65535))}
+}

@@ -1,0 +1,194 @@
+// Package cli is what the four commands have in common at their edges: flag
+// parsing, exit statuses, error lines, the document on stdin and the
+// all-or-nothing stdout.
+//
+// The rules: stdout carries the document and nothing else, written once, when
+// all went well. Messages go to stderr, a line each, with the command's name
+// in front. Status 0 is success, 1 failure, 2 wrong usage, 128+N the end by
+// signal N. Only cmd/ imports this package.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/strictjson"
+)
+
+// version is nixvf's version, set by the linker in packaged builds.
+var version = ""
+
+// Tool is a running command: its name and its streams.
+type Tool struct {
+	Name   string
+	Stdin  *os.File
+	Stdout io.Writer
+	Stderr io.Writer
+	// Rest holds the arguments behind "--".
+	Rest []string
+
+	out []byte
+}
+
+// Common holds the flags that every command has; embed it in the grammar.
+type Common struct {
+	Verbose bool             `short:"v" help:"Say more on stderr."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// Main runs a command and ends the process. grammar is a pointer to kong's
+// struct of flags; about is the help text above the flags; run does the work.
+// The context ends with SIGINT, SIGTERM or SIGHUP.
+func Main(name, about string, grammar any, run func(context.Context, *Tool) error) {
+	t := &Tool{Name: name, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	os.Exit(t.main(about, grammar, os.Args[1:], run))
+}
+
+func (t *Tool) main(about string, grammar any, args []string, run func(context.Context, *Tool) error) int {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, t.Rest = args[:i], args[i+1:]
+	}
+	done, err := t.parse(about, grammar, args)
+	if err != nil {
+		err = fault.Usage(fault.Hint(err, "%s --help shows how it is used", t.Name))
+	}
+	if err == nil && !done {
+		ctx, stop := untilSignal()
+		err = run(ctx, t)
+		stop()
+	}
+	if err == nil {
+		_, err = t.Stdout.Write(t.out)
+	}
+	t.report(err)
+	return fault.Code(err)
+}
+
+// parse fills grammar from args. done means that help or version were asked
+// for and printed.
+func (t *Tool) parse(about string, grammar any, args []string) (done bool, err error) {
+	parser, err := kong.New(grammar,
+		kong.Name(t.Name), kong.Description(about), kong.Writers(t.Stdout, t.Stderr),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 100}),
+		kong.Vars{"version": t.Name + " " + buildVersion()},
+		kong.Exit(func(int) { done = true }))
+	if err != nil {
+		return false, err
+	}
+	_, err = parser.Parse(args)
+	if done {
+		return true, nil
+	}
+	return false, err
+}
+
+// buildVersion is the linker's version, or what Go knows of the build.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+// interrupted is the cause of a context that a signal ended.
+type interrupted struct{ syscall.Signal }
+
+func (i interrupted) Error() string { return "interrupted by " + i.Signal.String() }
+
+// untilSignal returns a context that the first INT, TERM or HUP ends. From
+// then on signals have their default effect again, so that a second one ends
+// the process at once.
+func untilSignal() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		s, ok := <-signals
+		if !ok {
+			return
+		}
+		signal.Stop(signals)
+		number := s.(syscall.Signal)
+		cancel(fault.Exit(interrupted{number}, 128+int(number)))
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
+}
+
+// Document reads the document on stdin to its end. A terminal there is wrong
+// usage; nothing at all means that the stage before failed.
+func (t *Tool) Document(ctx context.Context, what string) ([]byte, error) {
+	if term.IsTerminal(int(t.Stdin.Fd())) {
+		err := fmt.Errorf("stdin is a terminal, where a %s is wanted", what)
+		return nil, fault.Usage(fault.Hint(err, "%s --help shows how it is used", t.Name))
+	}
+	type result struct {
+		data []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(t.Stdin, strictjson.MaxSize+1))
+		read <- result{data, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case r := <-read:
+		if r.err == nil && len(strings.TrimSpace(string(r.data))) == 0 {
+			r.err = errors.New("nothing on stdin: the stage before this one failed or printed nothing")
+		}
+		return r.data, r.err
+	}
+}
+
+// Print keeps data for stdout; it is written when the command succeeds.
+func (t *Tool) Print(data []byte) { t.out = append(t.out, data...) }
+
+// Warn writes a line of warning to stderr.
+func (t *Tool) Warn(format string, args ...any) { t.line("warning: " + fmt.Sprintf(format, args...)) }
+
+// Say writes a line to stderr.
+func (t *Tool) Say(format string, args ...any) { t.line(fmt.Sprintf(format, args...)) }
+
+func (t *Tool) report(err error) {
+	for _, l := range fault.Lines(err) {
+		t.line(l)
+	}
+	for _, h := range fault.Hints(err) {
+		t.line("hint: " + h)
+	}
+}
+
+// line writes one line, whatever the text holds: a document could carry
+// terminal escapes.
+func (t *Tool) line(text string) {
+	safe := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r):
+			return '?'
+		}
+		return r
+	}, strings.TrimSpace(text))
+	fmt.Fprintf(t.Stderr, "%s: %s\n", t.Name, safe)
+}

@@ -1,0 +1,106 @@
+// Package fault adds to errors what a command line needs of them: a hint that
+// tells the user what to do next, and an exit status where 1 is not right.
+//
+// It owns no text of its own and prints nothing; package cli reads the hints
+// and statuses off at the very end. It imports nothing of nixvf.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// hinted is an error with a line of advice.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// Hint returns err with a line of advice for the user. A nil err stays nil.
+func Hint(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// Hints returns the advice attached to err and to everything that it wraps or
+// joins, outermost first.
+func Hints(err error) []string {
+	var hints []string
+	walk(err, func(e error) {
+		if h, ok := e.(hinted); ok {
+			hints = append(hints, h.hint)
+		}
+	})
+	return hints
+}
+
+// status is an error with an exit status.
+type status struct {
+	error
+	code int
+}
+
+func (s status) Unwrap() error { return s.error }
+
+// Exit returns err with the exit status that the process shall end with. A
+// nil err stays nil.
+func Exit(err error, code int) error {
+	if err == nil {
+		return nil
+	}
+	return status{err, code}
+}
+
+// Usage returns err as wrong usage of a command: exit status 2.
+func Usage(err error) error { return Exit(err, 2) }
+
+// Code returns the exit status for err: 0 for nil, what [Exit] attached, else 1.
+func Code(err error) int {
+	if err == nil {
+		return 0
+	}
+	var s status
+	if errors.As(err, &s) {
+		return s.code
+	}
+	return 1
+}
+
+// Lines returns the messages of err: one for each error that was joined with
+// [errors.Join], in order.
+func Lines(err error) []string {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case interface{ Unwrap() []error }:
+		var lines []string
+		for _, sub := range e.Unwrap() {
+			lines = append(lines, Lines(sub)...)
+		}
+		return lines
+	case hinted:
+		return Lines(e.error)
+	case status:
+		return Lines(e.error)
+	}
+	return []string{err.Error()}
+}
+
+func walk(err error, visit func(error)) {
+	if err == nil {
+		return
+	}
+	visit(err)
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		walk(e.Unwrap(), visit)
+	case interface{ Unwrap() []error }:
+		for _, sub := range e.Unwrap() {
+			walk(sub, visit)
+		}
+	}
+}

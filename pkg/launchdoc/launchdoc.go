@@ -1,0 +1,77 @@
+// Package launchdoc owns the launch document: what nixvf-args prints and
+// nixvf-boot reads. It holds vfkit's command line and what must be there
+// before that can run.
+//
+// It owns the document's keys and checks and its four formats; what the
+// arguments mean is package vfkit's. It touches no file and no environment.
+package launchdoc
+
+import (
+	"fmt"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+)
+
+// Version is the version of the document that this package reads and writes.
+const Version = 1
+
+// Document is the launch document. All paths in it are absolute paths on the
+// host.
+type Document struct {
+	Version int      `json:"version"`
+	Name    string   `json:"name,omitempty"`
+	ID      string   `json:"id,omitempty"`
+	System  string   `json:"system,omitempty"` // guest platform, as in "aarch64-linux"
+	Roots   []string `json:"roots,omitempty"`  // store paths to keep while the VM runs
+	// Argv is vfkit's command line, the program's name first. That name is for
+	// the reader: nixvf-boot chooses the VMM.
+	Argv []string `json:"argv"`
+	// Optional lists the values of those --device arguments of Argv that may be
+	// dropped where the host cannot have them.
+	Optional []string `json:"optional,omitempty"`
+	// ReadOnly lists the tags of the shares that the guest must not write to.
+	ReadOnly        []string              `json:"readOnly,omitempty"`
+	Disks           []Disk                `json:"disks,omitempty"`
+	Directories     []Directory           `json:"directories,omitempty"`
+	Files           []File                `json:"files,omitempty"`
+	ForwardPorts    []bootdoc.ForwardPort `json:"forwardPorts,omitempty"`
+	RestrictNetwork bool                  `json:"restrictNetwork,omitempty"`
+}
+
+// Disk is a disk image that must exist before the VM starts, and how to make
+// it when it does not.
+type Disk struct {
+	Path      string `json:"path"`
+	Size      int64  `json:"size"`              // bytes
+	Format    string `json:"format"`            // FormatExt4 or FormatNone
+	FSLabel   string `json:"fsLabel,omitempty"` // of an ext4 file system
+	Temporary bool   `json:"temporary,omitempty"`
+}
+
+// Formats of a disk image.
+const (
+	FormatExt4 = "ext4"
+	FormatNone = "none"
+)
+
+// Directory is a directory that must exist before the VM starts. A temporary
+// one must not exist yet, and goes when the VM ends.
+type Directory struct {
+	Path      string `json:"path"`
+	Temporary bool   `json:"temporary,omitempty"`
+}
+
+// File is a file to copy before the VM starts.
+type File struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// Marshal returns the document as pretty-printed JSON that ends in a newline.
+func (d *Document) Marshal() ([]byte, error) {
+	out, err := bootdoc.Indent(d)
+	if err != nil {
+		return nil, fmt.Errorf("launch document: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,119 @@
+// Package place owns where nixvf keeps things: a VM's id, its state directory
+// and what lies in it, the cache, and the root disk's path. Every stage asks
+// here, so that they agree without a word passed between them.
+//
+// It computes paths and creates nothing. It knows the boot document's settings
+// but not what later stages make of them.
+package place
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+)
+
+// Host is what the paths depend on: the environment and the working directory.
+type Host struct {
+	Lookup func(string) (string, bool) // a variable of the environment
+	Dir    string                      // working directory, absolute
+}
+
+// Env returns the variable name of the environment, "" when it is not set.
+func (h Host) Env(name string) string {
+	value, _ := h.Lookup(name)
+	return value
+}
+
+// State returns the directory of all VMs' state, by the XDG base directory
+// specification: $XDG_STATE_HOME/nixvf, ~/.local/state/nixvf without it.
+func (h Host) State() (string, error) { return h.xdg("XDG_STATE_HOME", ".local/state") }
+
+// Cache returns nixvf's cache directory: $XDG_CACHE_HOME/nixvf, or
+// ~/.cache/nixvf without it.
+func (h Host) Cache() (string, error) { return h.xdg("XDG_CACHE_HOME", ".cache") }
+
+// xdg returns nixvf's part of an XDG directory. The specification has relative
+// values ignored.
+func (h Host) xdg(variable, fallback string) (string, error) {
+	if base := h.Env(variable); filepath.IsAbs(base) {
+		return filepath.Join(base, "nixvf"), nil
+	}
+	home := h.Env("HOME")
+	if !filepath.IsAbs(home) {
+		return "", fmt.Errorf("neither %s nor HOME is set to an absolute path", variable)
+	}
+	return filepath.Join(home, fallback, "nixvf"), nil
+}
+
+// ID returns the id of a VM: its configuration's name and 8 hex digits of a
+// hash of where the configuration comes from (a flake's reference without its
+// revision, or a working directory) and the name.
+func ID(origin, name string) string {
+	sum := sha256.Sum256([]byte(origin + "\x00" + name))
+	file := bootdoc.FileName(name)
+	if file[0] == '-' || len(file) > bootdoc.MaxName {
+		file = "vm" + file[:min(len(file), bootdoc.MaxName-2)]
+	}
+	return file + "-" + hex.EncodeToString(sum[:4])
+}
+
+// VM is one virtual machine's place: its id and its directories.
+type VM struct {
+	ID  string
+	Dir string // state directory, mode 0700
+}
+
+// VM returns the place of the VM that a document describes. override (the --id
+// flag) and then NIXVF_ID go before the document's id; a document without one
+// gets an id from the working directory and its name.
+func (h Host) VM(override, id, name string) (VM, error) {
+	for _, candidate := range []string{override, h.Env("NIXVF_ID"), id, ID(h.Dir, name)} {
+		if candidate == "" {
+			continue
+		}
+		if err := bootdoc.CheckID(candidate); err != nil {
+			return VM{}, err
+		}
+		state, err := h.State()
+		if err != nil {
+			return VM{}, err
+		}
+		return VM{ID: candidate, Dir: filepath.Join(state, candidate)}, nil
+	}
+	return VM{}, errors.New("id: empty")
+}
+
+// Run returns the directory of what lives as long as the VM runs. It is empty
+// or gone between two runs.
+func (v VM) Run() string { return filepath.Join(v.Dir, "run") }
+
+// Lock returns the file that is locked while the VM runs.
+func (v VM) Lock() string { return filepath.Join(v.Dir, "lock") }
+
+// Log returns the log file of one of the VM's processes.
+func (v VM) Log(process string) string { return filepath.Join(v.Dir, process+".log") }
+
+// Root returns the garbage collector root called name.
+func (v VM) Root(name string) string { return filepath.Join(v.Dir, "roots", name) }
+
+// maxSocket is the longest path of a Unix socket that every system takes:
+// sun_path of macOS has 104 bytes, the last one is NUL (unix(4)).
+const maxSocket = 103
+
+// longestSocket is the longest name that is used in [VM.Sockets].
+const longestSocket = "/virtiofs-99.sock"
+
+// Sockets returns the directory for the VM's sockets: [VM.Run], or, when paths
+// in there would be too long, one under /tmp that belongs to the same state
+// directory and user.
+func (v VM) Sockets(uid int) string {
+	if len(v.Run())+len(longestSocket) <= maxSocket {
+		return v.Run()
+	}
+	sum := sha256.Sum256([]byte(v.Dir))
+	return fmt.Sprintf("/tmp/nixvf-%d-%s", uid, hex.EncodeToString(sum[:8]))
+}
