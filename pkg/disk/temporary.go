@@ -1,0 +1,144 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// temporary is an image in the making: a file beside its target that nobody
+// else can open. Whoever writes it holds a lock on it, which ends with the
+// process: what can be locked was left behind by a kill.
+type temporary struct {
+	*os.File
+	placed bool
+}
+
+// prefix is how the names of the temporaries of path begin; digits follow.
+func prefix(path string) string { return "." + filepath.Base(path) + ".nixvf-" }
+
+// newTemporary creates and locks a temporary for path.
+func newTemporary(path string) (*temporary, error) {
+	for {
+		f, err := os.CreateTemp(filepath.Dir(path), prefix(path)+"*")
+		if err != nil {
+			return nil, cause(err)
+		}
+		// Between the two calls another process can take it for a leftover.
+		if err := lock(f); !errors.Is(err, unix.EWOULDBLOCK) && inPlace(f) {
+			return &temporary{File: f}, nil
+		}
+		f.Close()
+	}
+}
+
+// lock takes the lock on f if nobody has it. Where a file system knows no
+// locks this fails for all, so nothing there is ever taken for a leftover.
+func lock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+
+// inPlace reports whether f still has its name.
+func inPlace(f *os.File) bool {
+	named, err := os.Lstat(f.Name())
+	if err != nil {
+		return false
+	}
+	opened, err := f.Stat()
+	return err == nil && os.SameFile(named, opened)
+}
+
+// discard closes the temporary and, unless it was placed, removes it.
+func (t *temporary) discard() {
+	if !t.placed {
+		os.Remove(t.Name())
+	}
+	t.Close()
+}
+
+// place gives the temporary its final name unless that is taken.
+func (t *temporary) place(path string) error {
+	err := renameExclusive(t.Name(), path)
+	if unsupported(err) {
+		err = linkExclusive(t.Name(), path)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		if err := absent(path); err != nil {
+			return err
+		}
+		return fs.ErrExist
+	}
+	if err != nil {
+		return cause(err)
+	}
+	t.placed = true
+	flushDir(filepath.Dir(path))
+	return nil
+}
+
+// unsupported reports whether err means that the file system cannot do it.
+func unsupported(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM)
+}
+
+// linkExclusive does in two steps what renameExclusive does in one.
+func linkExclusive(from, to string) error {
+	err := os.Link(from, to)
+	if unsupported(err) {
+		return fmt.Errorf("the file system can neither rename without replacing nor link: %w", cause(err))
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(from)
+}
+
+// flushDir makes the new name last. The image is whole by now and at its
+// place, so a directory that cannot be flushed is no error.
+func flushDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
+}
+
+// sweep removes the temporaries of path that no living process owns.
+func sweep(path string) {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	target, _ := os.Lstat(path)
+	for _, entry := range entries {
+		digits, ok := strings.CutPrefix(entry.Name(), prefix(path))
+		if ok && entry.Type().IsRegular() && strings.Trim(digits, "0123456789") == "" {
+			removeStale(filepath.Join(dir, entry.Name()), target)
+		}
+	}
+}
+
+// removeStale removes the temporary called name if nobody owns it. A kill
+// within linkExclusive leaves a second name of target, the image itself: that
+// one goes without a lock, which could be in the way of a VM.
+func removeStale(name string, target os.FileInfo) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return
+	}
+	if target != nil && os.SameFile(info, target) {
+		os.Remove(name)
+		return
+	}
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if lock(f) == nil && inPlace(f) {
+		os.Remove(name)
+	}
+}
