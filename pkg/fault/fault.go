@@ -38,13 +38,20 @@ func Hints(err error) []string {
 	return hints
 }
 
-// status is an error with an exit status.
+// status is an exit status, with the error that it stands for, if any.
 type status struct {
-	error
+	err  error
 	code int
 }
 
-func (s status) Unwrap() error { return s.error }
+func (s status) Unwrap() error { return s.err }
+
+func (s status) Error() string {
+	if s.err == nil {
+		return fmt.Sprintf("exit status %d", s.code)
+	}
+	return s.err.Error()
+}
 
 // Exit returns err with the exit status that the process shall end with. A
 // nil err stays nil.
@@ -53,6 +60,15 @@ func Exit(err error, code int) error {
 		return nil
 	}
 	return status{err, code}
+}
+
+// Status returns an error that ends the process with code and says nothing;
+// nil for code 0.
+func Status(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return status{nil, code}
 }
 
 // Usage returns err as wrong usage of a command: exit status 2.
@@ -85,7 +101,7 @@ func Lines(err error) []string {
 	case hinted:
 		return Lines(e.error)
 	case status:
-		return Lines(e.error)
+		return Lines(e.err)
 	}
 	return []string{err.Error()}
 }

@@ -24,6 +24,7 @@ func TestLinesHintsCode(t *testing.T) {
 		{"join", errors.Join(Hint(base, "a"), io.EOF), []string{"kernel: missing", "EOF"}, []string{"a"}, 1},
 		{"hint on a join", Hint(errors.Join(base, io.EOF), "b"), []string{"kernel: missing", "EOF"}, []string{"b"}, 1},
 		{"wrapped", fmt.Errorf("boot.json: %w", Exit(base, 130)), []string{"boot.json: kernel: missing"}, nil, 130},
+		{"status", errors.Join(Status(3), base), []string{"kernel: missing"}, nil, 3},
 		{"hint of nil", Hint(nil, "x"), nil, nil, 0},
 	}
 	for _, tt := range tests {

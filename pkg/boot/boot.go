@@ -1,0 +1,93 @@
+// Package boot runs the VM of a launch document: it checks the host, makes what
+// must exist, takes the VM's lock, starts the VMM (vfkit, or QEMU with its
+// helpers) on a console that it owns, passes on requests to stop, and clears
+// away what it made.
+//
+// It owns the order of these steps and what is undone when. How command lines
+// are made is package vfkit's and qemu's, terminals are package console's,
+// processes package child's. Messages go through the caller's functions.
+package boot
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/place"
+)
+
+// Config says where and how to run a VM.
+type Config struct {
+	Host        place.Host
+	UID         int
+	VMM         string        // Auto, VFKit or QEMU
+	VFKit       string        // path of vfkit; "": found in PATH
+	QEMU        string        // path of QEMU; "": found in PATH
+	Virtiofsd   string        // path of virtiofsd; "": found
+	StopTimeout time.Duration // from the request to stop to its being forced
+	Verbose     bool
+	Stdout      *os.File // the console, and where its terminal is
+	Say, Warn   func(format string, args ...any)
+}
+
+// Names of VMMs. Auto is vfkit on macOS and QEMU elsewhere.
+const (
+	Auto  = "auto"
+	VFKit = "vfkit"
+	QEMU  = "qemu"
+)
+
+// DryRun returns, as shell commands, what Run would execute. Nothing is
+// created, and only the programs themselves are looked for.
+func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, error) {
+	m, err := newMachine(ctx, doc, c)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	for _, h := range m.vmm.helpers() {
+		out = append(out, "# on descriptor 3: a socket that listens at "+h.socket+"\n"...)
+		cmd, err := launchdoc.Command(h.argv)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, cmd...)
+	}
+	cmd, err := launchdoc.Command(m.vmm.command())
+	return append(out, cmd...), err
+}
+
+// Run runs the VM until it ends and returns the VMM's exit status, 128+N when
+// signal N ended it. The context ends what goes on before the VM runs; from
+// then on INT, TERM and HUP are requests to stop the guest.
+func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, err error) {
+	m, err := newMachine(ctx, doc, c)
+	if err != nil {
+		return 1, err
+	}
+	if err := m.check(ctx); err != nil {
+		return 1, err
+	}
+	requests := newRequests()
+	defer requests.close()
+	lock, err := takeLock(m.place)
+	if err != nil {
+		return 1, err
+	}
+	defer lock.Close()
+	made, err := m.prepare(ctx)
+	defer func() { err = errors.Join(err, made.undo()) }()
+	if err != nil {
+		return 1, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return 1, err
+	}
+	m.raiseLimits()
+	if _, ok := m.vmm.(*vfkitVMM); ok && m.nothingToUndo() {
+		return 1, errors.Join(made.undo(), m.exec(lock))
+	}
+	return m.run(lock, requests)
+}

@@ -1,0 +1,103 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/crc-org/vfkit/pkg/config"
+	"golang.org/x/sys/unix"
+
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+)
+
+// check reports everything that would keep the VM from running, before
+// anything is made or started.
+func (m *machine) check(ctx context.Context) error {
+	vmmErr := make(chan error, 1)
+	go func() { vmmErr <- m.vmm.check(ctx) }()
+	var errs []error
+	if linux, ok := m.vm.Bootloader.(*config.LinuxBootloader); ok {
+		errs = append(errs, usable("kernel", linux.VmlinuzPath), usable("initrd", linux.InitrdPath))
+	}
+	for _, device := range m.vm.Devices {
+		switch d := device.(type) {
+		case *config.VirtioFs:
+			errs = append(errs, m.checkShare(d))
+		case *config.VirtioBlk:
+			errs = append(errs, m.checkImage(d))
+		case *config.VirtioSerial:
+			errs = append(errs, checkLog(d.LogFile))
+		}
+	}
+	for _, f := range m.doc.Files {
+		errs = append(errs, usable("files", f.From))
+	}
+	if len(m.doc.ForwardPorts) > 0 {
+		m.Warn("forwardPorts: nixvf-boot cannot forward ports yet: %d of them are left out", len(m.doc.ForwardPorts))
+	}
+	errs = append(errs, <-vmmErr)
+	return errors.Join(errs...)
+}
+
+// checkShare reports a share whose directory is missing and not about to be
+// made.
+func (m *machine) checkShare(d *config.VirtioFs) error {
+	for _, dir := range m.doc.Directories {
+		if dir.Path == d.SharedDir {
+			return nil
+		}
+	}
+	info, err := os.Stat(d.SharedDir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s: not a directory", d.SharedDir)
+	}
+	if err == nil {
+		err = access(d.SharedDir, unix.R_OK|unix.X_OK)
+	}
+	if err != nil {
+		return fmt.Errorf("share %q: %w", d.MountTag, err)
+	}
+	return nil
+}
+
+// checkImage reports a disk image that the VMM could not open. A missing one
+// must be among those that the document says how to make.
+func (m *machine) checkImage(d *config.VirtioBlk) error {
+	want := uint32(unix.R_OK | unix.W_OK)
+	if d.ReadOnly {
+		want = unix.R_OK
+	}
+	err := access(d.ImagePath, want)
+	listed := slices.ContainsFunc(m.doc.Disks, func(l launchdoc.Disk) bool { return l.Path == d.ImagePath })
+	if errors.Is(err, fs.ErrNotExist) && listed {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("disk: %w", err)
+	}
+	return nil
+}
+
+// checkLog reports a console log whose directory is missing.
+func checkLog(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("console log %s: %w", path, err)
+	}
+	return nil
+}
+
+// access is access(2) with an error that names the path.
+func access(path string, mode uint32) error {
+	if err := unix.Access(path, mode); err != nil {
+		return &fs.PathError{Op: "access", Path: path, Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+package boot
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// nothingToUndo reports whether the VM needs nobody beside it: its console
+// needs no terminal, and nothing of it is temporary.
+func (m *machine) nothingToUndo() bool {
+	for _, d := range m.doc.Directories {
+		if d.Temporary {
+			return false
+		}
+	}
+	for _, d := range m.doc.Disks {
+		if d.Temporary {
+			return false
+		}
+	}
+	return !m.usesStdio() && !m.usesPty()
+}
+
+// exec replaces this process by the VMM, which inherits the lock. It returns
+// only with an error.
+func (m *machine) exec(lock *os.File) error {
+	if _, err := unix.FcntlInt(lock.Fd(), unix.F_SETFD, 0); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	argv := m.vmm.command()
+	return &os.PathError{Op: "exec", Path: argv[0], Err: syscall.Exec(argv[0], argv, os.Environ())}
+}

@@ -1,0 +1,153 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/crc-org/vfkit/pkg/cmdline"
+	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/child"
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/vfkit"
+)
+
+// machine is a VM on its way: the document, what its argv means, and the VMM
+// that shall run it.
+type machine struct {
+	Config
+	doc   *launchdoc.Document
+	place place.VM
+	opts  *cmdline.Options
+	vm    *config.VirtualMachine
+	vmm   vmm
+}
+
+// vmm is a virtual machine monitor with the VM's command line for it.
+type vmm interface {
+	// name is the program's, for messages and log files.
+	name() string
+	// command returns argv; its first word is the program's path.
+	command() []string
+	// helpers returns the processes that the VMM needs beside it.
+	helpers() []helper
+	// check reports all that the VMM itself is missing on this host.
+	check(context.Context) error
+	// stop asks the guest to shut down.
+	stop() error
+	// terminals returns the pseudo-terminals that the VMM made for consoles.
+	terminals() ([]string, error)
+}
+
+// helper is a process that serves the VMM on a listening socket, which it
+// inherits as descriptor 3.
+type helper struct {
+	name   string
+	socket string
+	argv   []string
+}
+
+func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machine, error) {
+	name := doc.Name
+	if name == "" {
+		name = "vm"
+	}
+	vm, err := c.Host.VM("", doc.ID, name)
+	if err != nil {
+		return nil, err
+	}
+	m := &machine{Config: c, doc: doc, place: vm}
+	if m.opts, m.vm, err = vfkit.Parse(doc.Argv[1:]); err != nil {
+		return nil, prefix("argv", err)
+	}
+	m.vmm, err = m.choose(ctx)
+	return m, err
+}
+
+// choose finds the VMM. A path given for one of them decides.
+func (m *machine) choose(ctx context.Context) (vmm, error) {
+	which := m.VMM
+	switch {
+	case which != Auto:
+	case m.VFKit != "":
+		which = VFKit
+	case m.QEMU != "" || runtime.GOOS != "darwin":
+		which = QEMU
+	default:
+		which = VFKit
+	}
+	switch which {
+	case VFKit:
+		return newVfkit(m)
+	case QEMU:
+		return newQemu(ctx, m)
+	}
+	return nil, fmt.Errorf("--vmm: %q is not one of auto, vfkit, qemu", m.VMM)
+}
+
+// readOnly reports whether the guest must not write to a share: the document
+// says so, or it is the Nix store. A store that only an argv names, without a
+// document, is no less precious.
+func (m *machine) readOnly(tag, dir string) bool {
+	const store = "/nix/store"
+	return slices.Contains(m.doc.ReadOnly, tag) || dir == store || strings.HasPrefix(dir, store+"/")
+}
+
+// usesStdio reports whether a console of the VM is on the VMM's stdin and
+// stdout.
+func (m *machine) usesStdio() bool {
+	return slices.ContainsFunc(config.FilterDevices[*config.VirtioSerial](m.vm),
+		func(d *config.VirtioSerial) bool { return d.UsesStdio })
+}
+
+// usesPty reports whether a console of the VM is on a pseudo-terminal of the
+// VMM's own.
+func (m *machine) usesPty() bool {
+	return slices.ContainsFunc(config.FilterDevices[*config.VirtioSerial](m.vm),
+		func(d *config.VirtioSerial) bool { return d.UsesPty })
+}
+
+func (m *machine) raiseLimits() {
+	if n, err := child.RaiseOpenFiles(); err != nil {
+		m.Warn("open files: the limit cannot be raised: %v", err)
+	} else if m.Verbose {
+		m.Say("open files: up to %d", n)
+	}
+}
+
+// prefix puts what in front of each message of err.
+func prefix(what string, err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, prefix(what, e))
+	}
+	return errors.Join(errs...)
+}
+
+// usable reports a file that is not there or not a regular one that can be
+// read.
+func usable(what, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", what, path, err)
+	}
+	return nil
+}

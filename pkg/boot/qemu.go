@@ -1,0 +1,199 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/qemu"
+)
+
+// oldestQEMU is the first major version that is taken: it has all the options
+// of package qemu's plans (memory-backend of a machine came with 5.0).
+const oldestQEMU = 6
+
+// qemuVMM runs the VM under QEMU, with a virtiofsd for each share.
+type qemuVMM struct {
+	path   string
+	plan   *qemu.Plan
+	shares []helper
+}
+
+func newQemu(ctx context.Context, m *machine) (vmm, error) {
+	system, err := m.guestSystem()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := qemu.Translate(m.opts, m.vm, qemu.Host{
+		System:   system,
+		KVM:      system == hostSystem() && access("/dev/kvm", 6) == nil,
+		Sockets:  m.place.Sockets(m.UID),
+		Optional: m.doc.Optional,
+		Restrict: m.doc.RestrictNetwork,
+	})
+	if err != nil {
+		return nil, prefix("qemu", err)
+	}
+	for _, w := range plan.Warnings {
+		m.Warn("%s", w)
+	}
+	path, err := find(m.QEMU, plan.Program)
+	if err != nil {
+		err = fault.Hint(err, "install QEMU, or name its path with --qemu")
+	}
+	v := &qemuVMM{path: path, plan: plan}
+	return v, errors.Join(err, v.addShares(ctx, m))
+}
+
+// addShares finds virtiofsd and makes a helper for each share.
+func (v *qemuVMM) addShares(ctx context.Context, m *machine) error {
+	if len(v.plan.Shares) == 0 {
+		return nil
+	}
+	path, err := find(m.Virtiofsd, append([]string{"virtiofsd"}, qemu.Daemons...)...)
+	if err != nil {
+		return fault.Hint(err, "install virtiofsd (in older distributions a part of QEMU's packages), or name its path with --virtiofsd")
+	}
+	help, err := exec.CommandContext(ctx, path, "--help").CombinedOutput()
+	daemon, known := qemu.NewDaemon(path, string(help))
+	if known != nil {
+		return errors.Join(known, err)
+	}
+	for _, s := range v.plan.Shares {
+		argv := daemon.Command(s.Dir, m.readOnly(s.Tag, s.Dir), m.UID == 0)
+		v.shares = append(v.shares, helper{name: "virtiofsd", socket: s.Socket, argv: argv})
+	}
+	return nil
+}
+
+func (v *qemuVMM) name() string      { return "qemu" }
+func (v *qemuVMM) command() []string { return append([]string{v.path}, v.plan.Args...) }
+func (v *qemuVMM) helpers() []helper { return v.shares }
+
+// check asks QEMU for its version.
+func (v *qemuVMM) check(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, v.path, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("%s --version: %w", v.path, err)
+	}
+	major, err := qemuMajor(string(out))
+	if err == nil && major < oldestQEMU {
+		err = fmt.Errorf("QEMU %d is too old, %d or newer is needed", major, oldestQEMU)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", v.path, err)
+	}
+	return nil
+}
+
+var qemuVersion = regexp.MustCompile(`QEMU emulator version (\d+)\.`)
+
+func qemuMajor(text string) (int, error) {
+	match := qemuVersion.FindStringSubmatch(text)
+	if match == nil {
+		return 0, fmt.Errorf("prints no version of QEMU: %q", text)
+	}
+	return strconv.Atoi(match[1])
+}
+
+// monitorWait bounds a talk with QEMU's monitor.
+const monitorWait = 2 * time.Second
+
+// monitor connects to QEMU's control socket.
+func (v *qemuVMM) monitor() (*qemu.Monitor, error) {
+	conn, err := net.DialTimeout("unix", v.plan.Monitor, monitorWait)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(time.Now().Add(monitorWait)); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return qemu.NewMonitor(conn)
+}
+
+func (v *qemuVMM) stop() error {
+	mon, err := v.monitor()
+	if err != nil {
+		return err
+	}
+	defer mon.Close()
+	return mon.Powerdown()
+}
+
+func (v *qemuVMM) terminals() ([]string, error) {
+	mon, err := v.monitor()
+	if err != nil {
+		return nil, err
+	}
+	defer mon.Close()
+	return mon.Terminals()
+}
+
+// find returns the path of the first of several programs that is there; given,
+// if not empty, is the only choice.
+func find(given string, names ...string) (string, error) {
+	if given != "" {
+		names = []string{given}
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	if strings.Contains(names[0], "/") {
+		return "", fmt.Errorf("%s: no such program", names[0])
+	}
+	return "", fmt.Errorf("%s: not found in PATH", names[0])
+}
+
+// platforms names Go's architectures as Nix does.
+var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
+
+// hostSystem is the platform of guests that this host's CPU can run itself.
+func hostSystem() string { return platforms[runtime.GOARCH] }
+
+// guestSystem is the guest's platform: the document's, else what the kernel was
+// made for.
+func (m *machine) guestSystem() (string, error) {
+	if m.doc.System != "" {
+		return m.doc.System, nil
+	}
+	linux, ok := m.vm.Bootloader.(*config.LinuxBootloader)
+	if !ok {
+		return hostSystem(), nil
+	}
+	f, err := os.Open(linux.VmlinuzPath)
+	if err != nil {
+		return "", fmt.Errorf("kernel: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, 0x206)
+	_, _ = f.ReadAt(head, 0) // a short file is no kernel, and holds no magic
+	return kernelSystem(head), nil
+}
+
+// kernelSystem tells a kernel's platform from its first 0x206 bytes: "HdrS" at
+// 0x202 is an x86 bzImage (Documentation/arch/x86/boot.rst), "ARM\x64" at 0x38
+// an arm64 Image (Documentation/arch/arm64/booting.rst). Anything else is
+// taken for the host's.
+func kernelSystem(head []byte) string {
+	switch {
+	case string(head[0x202:0x206]) == "HdrS":
+		return "x86_64-linux"
+	case string(head[0x38:0x3c]) == "ARM\x64":
+		return "aarch64-linux"
+	}
+	return hostSystem()
+}

@@ -1,0 +1,43 @@
+package boot
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// requests collects whatever asks for the VM's end: signals, the escape
+// sequence, a console that nobody reads.
+type requests struct {
+	signals chan os.Signal
+	pipe    chan os.Signal
+	others  chan string
+}
+
+// newRequests takes over INT, TERM and HUP. It takes PIPE too, so that a
+// console that nobody reads is an error to act on and not the end of this
+// process.
+func newRequests() *requests {
+	r := &requests{
+		signals: make(chan os.Signal, 4),
+		pipe:    make(chan os.Signal, 1),
+		others:  make(chan string, 4),
+	}
+	signal.Notify(r.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(r.pipe, syscall.SIGPIPE)
+	return r
+}
+
+// ask adds a request; why is for the message. It never blocks: when many are
+// waiting already, one more changes nothing.
+func (r *requests) ask(why string) {
+	select {
+	case r.others <- why:
+	default:
+	}
+}
+
+func (r *requests) close() {
+	signal.Stop(r.signals)
+	signal.Stop(r.pipe)
+}

@@ -1,0 +1,229 @@
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nixvf/nixvf/pkg/child"
+	"github.com/nixvf/nixvf/pkg/console"
+	"github.com/nixvf/nixvf/pkg/fault"
+)
+
+// session is a VM that runs: its processes, its console and its logs.
+type session struct {
+	*machine
+	requests *requests
+	vmm      *child.Process
+	helpers  []*child.Process
+	failed   chan *child.Process // a helper that ended first
+	pty      *console.Pty
+	terminal *console.Terminal
+	logs     []*os.File
+	unread   bool // the console's reader went away
+	forced   bool
+}
+
+// run starts the VM, waits for its end and takes everything down again.
+func (m *machine) run(lock *os.File, r *requests) (status int, err error) {
+	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1)}
+	defer s.close()
+	if err := s.start(lock); err != nil {
+		return 1, err
+	}
+	drained := s.connect()
+	s.announce()
+	err = s.wait()
+	<-drained
+	s.terminal.Restore()
+	return s.outcome(err)
+}
+
+// start starts the helpers and the VMM.
+func (s *session) start(lock *os.File) error {
+	for _, h := range s.machine.vmm.helpers() {
+		if err := s.startHelper(h); err != nil {
+			return err
+		}
+	}
+	log, err := s.openLog(s.machine.vmm.name())
+	if err != nil {
+		return err
+	}
+	argv := s.machine.vmm.command()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stderr = log
+	// The lock holds for as long as the VMM lives, whatever becomes of us.
+	cmd.ExtraFiles = []*os.File{lock}
+	if s.usesStdio() {
+		if s.pty, err = console.NewPty(); err != nil {
+			return fmt.Errorf("console: %w", err)
+		}
+		cmd.Stdin, cmd.Stdout = s.pty.Slave(), s.pty.Slave()
+	}
+	if s.Verbose {
+		s.Say("starting %s", strings.Join(argv, " "))
+	}
+	if s.vmm, err = child.Start(s.machine.vmm.name(), cmd); err != nil {
+		return err
+	}
+	return nil
+}
+
+// startHelper starts a helper on a socket that listens already, so that the
+// VMM need not wait for it.
+func (s *session) startHelper(h helper) error {
+	log, err := s.openLog(h.name)
+	if err != nil {
+		return err
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: h.socket, Net: "unix"})
+	if err != nil {
+		return err
+	}
+	// The helper's copy alone keeps the socket listening, so that nobody waits
+	// for a helper that died. Its name goes with the directory.
+	listener.SetUnlinkOnClose(false)
+	defer listener.Close()
+	file, err := listener.File()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	cmd := exec.Command(h.argv[0], h.argv[1:]...)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{file}
+	p, err := child.Start(h.name, cmd)
+	if err != nil {
+		return err
+	}
+	s.helpers = append(s.helpers, p)
+	go func() {
+		<-p.Done()
+		select {
+		case s.failed <- p:
+		default:
+		}
+	}()
+	return nil
+}
+
+// openLog returns the log file of a process, emptied at the first use.
+func (s *session) openLog(name string) (*os.File, error) {
+	path := s.place.Log(name)
+	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	for _, f := range s.logs {
+		if f.Name() == path {
+			return f, nil
+		}
+	}
+	f, err := os.OpenFile(path, flags|os.O_TRUNC, 0o600)
+	if err == nil {
+		s.logs = append(s.logs, f)
+	}
+	return f, err
+}
+
+// connect joins the VM's console with stdout and the terminal, if there is
+// one. The channel is closed when all output has been passed on.
+func (s *session) connect() <-chan struct{} {
+	drained := make(chan struct{})
+	if s.pty == nil {
+		close(drained)
+		return drained
+	}
+	if s.terminal = console.Find(s.Stdout); s.terminal != nil {
+		s.pty.Resize(s.terminal)
+		s.Say("the console of %s; ctrl-] . stops it, twice by force", s.place.ID)
+		if err := s.terminal.Raw(); err != nil {
+			s.Warn("terminal: %v", err)
+		}
+		go s.input()
+	}
+	go func() {
+		defer close(drained)
+		s.pty.Output(s.Stdout, func(err error) {
+			s.unread = errors.Is(err, syscall.EPIPE)
+			s.requests.ask("console: " + err.Error())
+		})
+	}()
+	return drained
+}
+
+func (s *session) input() {
+	err := s.pty.Input(s.terminal, func(console.Command) { s.requests.ask("ctrl-] .") })
+	if err != nil {
+		return // the terminal is gone, or the VM: both are noticed elsewhere
+	}
+}
+
+// announce prints the names of the pseudo-terminals that the VMM made.
+func (s *session) announce() {
+	if !s.usesPty() {
+		return
+	}
+	names, err := s.machine.vmm.terminals()
+	for try := 0; try < 100 && len(names) == 0; try++ {
+		select {
+		case <-s.vmm.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+		names, err = s.machine.vmm.terminals()
+	}
+	if len(names) == 0 {
+		s.Warn("console: its pseudo-terminal cannot be found: %v", err)
+	}
+	for _, name := range names {
+		s.Say("console: %s", name)
+	}
+}
+
+// close ends what still runs.
+func (s *session) close() {
+	if s.vmm != nil {
+		s.vmm.End()
+	}
+	for _, h := range s.helpers {
+		h.End()
+	}
+	s.terminal.Restore()
+	if s.pty != nil {
+		s.pty.Close()
+	}
+	for _, f := range s.logs {
+		f.Close()
+	}
+}
+
+// outcome turns the VMM's end into an exit status. A failure that nobody asked
+// for is explained with the last lines of the VMM's log.
+func (s *session) outcome(err error) (int, error) {
+	status := s.vmm.Status()
+	switch {
+	case s.unread:
+		return 128 + int(syscall.SIGPIPE), nil
+	case err != nil:
+		return max(status, 1), err
+	case status == 0 || s.forced:
+		return status, nil
+	}
+	path := s.place.Log(s.vmm.Name)
+	err = fmt.Errorf("%s ended with status %d%s", s.vmm.Name, status, lastWords(path))
+	return status, fault.Hint(err, "its whole log is %s", path)
+}
+
+// lastWords returns the end of a log for a message.
+func lastWords(path string) string {
+	const most = 400
+	data, err := os.ReadFile(path)
+	text := strings.TrimSpace(string(data))
+	if err != nil || text == "" {
+		return ""
+	}
+	return ": " + text[max(0, len(text)-most):]
+}

@@ -1,0 +1,145 @@
+package boot
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/crc-org/vfkit/pkg/cmdline"
+	"github.com/tidwall/gjson"
+
+	"github.com/nixvf/nixvf/pkg/fault"
+)
+
+// oldestVfkit is the first version that is taken: earlier ones attach disks in
+// a caching mode that corrupts ext4.
+var oldestVfkit = []int{0, 5, 1}
+
+// vfkitVMM runs the VM under vfkit, as the document has it.
+type vfkitVMM struct {
+	path string
+	args []string
+	rest string // path of the REST socket, "" when there is none
+}
+
+func newVfkit(m *machine) (vmm, error) {
+	if m.doc.RestrictNetwork {
+		return nil, errors.New("restrictNetwork: vfkit has no network that is restricted, and nixvf-boot does not filter one yet")
+	}
+	path, err := find(m.VFKit, "vfkit")
+	if err != nil {
+		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
+	}
+	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:])}
+	if m.opts.RestfulURI == cmdline.DefaultRestfulURI && !m.nothingToUndo() {
+		v.rest = filepath.Join(m.place.Sockets(m.UID), "rest.sock")
+		v.args = append(v.args, "--restful-uri", "unix://"+v.rest)
+	}
+	if m.opts.LogLevel == "" && !m.Verbose {
+		v.args = append(v.args, "--log-level", "error")
+	}
+	return v, nil
+}
+
+func (v *vfkitVMM) name() string      { return "vfkit" }
+func (v *vfkitVMM) command() []string { return append([]string{v.path}, v.args...) }
+func (v *vfkitVMM) helpers() []helper { return nil }
+
+// check asks vfkit for its version.
+func (v *vfkitVMM) check(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, v.path, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("%s --version: %w", v.path, err)
+	}
+	if err := checkVfkitVersion(string(out)); err != nil {
+		return fmt.Errorf("%s: %w", v.path, err)
+	}
+	return nil
+}
+
+var vfkitVersion = regexp.MustCompile(`version: v?(\d+)\.(\d+)\.(\d+)`)
+
+// checkVfkitVersion reports a version that is too old. A development build,
+// whose version is "unknown", is trusted.
+func checkVfkitVersion(text string) error {
+	match := vfkitVersion.FindStringSubmatch(text)
+	if match == nil {
+		if strings.Contains(text, "vfkit version: ") {
+			return nil
+		}
+		return fmt.Errorf("prints no version of vfkit: %q", text)
+	}
+	var version []int
+	for _, digits := range match[1:] {
+		n, err := strconv.Atoi(digits)
+		if err != nil {
+			return err
+		}
+		version = append(version, n)
+	}
+	if slices.Compare(version, oldestVfkit) < 0 {
+		return fmt.Errorf("version %s corrupts disks, 0.5.1 or newer is needed", strings.Join(match[1:], "."))
+	}
+	return nil
+}
+
+// restWait bounds one request to vfkit.
+const restWait = 2 * time.Second
+
+// call sends one request to vfkit's REST interface (vfkit's doc/usage.md,
+// section "Restful service") and returns the answer.
+func (v *vfkitVMM) call(method, path, body string) ([]byte, error) {
+	if v.rest == "" {
+		return nil, errors.New("vfkit runs without a REST socket of ours")
+	}
+	client := http.Client{Timeout: restWait, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", v.rest)
+		},
+	}}
+	req, err := http.NewRequest(method, "http://vfkit"+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err == nil && resp.StatusCode/100 != 2 {
+		err = fmt.Errorf("vfkit: %s %s: %s", method, path, resp.Status)
+	}
+	return answer, err
+}
+
+func (v *vfkitVMM) stop() error {
+	_, err := v.call(http.MethodPost, "/vm/state", `{"state": "Stop"}`)
+	return err
+}
+
+func (v *vfkitVMM) terminals() ([]string, error) {
+	answer, err := v.call(http.MethodGet, "/vm/inspect", "")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, name := range gjson.GetBytes(answer, "devices.#.ptyName").Array() {
+		if name.String() != "" {
+			names = append(names, name.String())
+		}
+	}
+	return names, nil
+}

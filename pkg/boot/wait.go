@@ -1,0 +1,75 @@
+package boot
+
+import (
+	"fmt"
+	"time"
+)
+
+// askAgain is how often the guest is asked to stop: a guest that is still
+// booting does not hear the first time.
+const askAgain = 2 * time.Second
+
+// wait returns when the VMM has ended. A first request asks the guest to shut
+// down; a second one, or the time limit, ends the VMM by force.
+func (s *session) wait() error {
+	var limit, again <-chan time.Time
+	asked := false
+	for {
+		why := ""
+		select {
+		case <-s.vmm.Done():
+			return nil
+		case h := <-s.failed:
+			return s.helperFailed(h.Name, h.Status())
+		case sig := <-s.requests.signals:
+			why = sig.String()
+		case why = <-s.requests.others:
+		case <-again:
+			go s.askGuest()
+			again = time.After(askAgain)
+			continue
+		case <-limit:
+			s.force(fmt.Sprintf("the guest did not stop within %v", s.StopTimeout))
+			continue
+		}
+		if asked {
+			s.force("asked twice")
+			continue
+		}
+		asked = true
+		s.note("%s: asking the guest to stop; once more forces it", why)
+		go s.askGuest()
+		limit, again = time.After(s.StopTimeout), time.After(askAgain)
+	}
+}
+
+func (s *session) askGuest() {
+	if err := s.machine.vmm.stop(); err != nil && s.Verbose {
+		s.note("stop: %v", err)
+	}
+}
+
+// force ends the VMM as pulling the plug would.
+func (s *session) force(why string) {
+	s.forced = true
+	s.note("%s: ending %s by force", why, s.vmm.Name)
+	s.vmm.End()
+}
+
+// helperFailed reports a helper that ended. When the VM ends, its helpers end
+// by themselves, perhaps first.
+func (s *session) helperFailed(name string, status int) error {
+	select {
+	case <-s.vmm.Done():
+		return nil
+	case <-time.After(2 * time.Second):
+	}
+	s.vmm.End()
+	return fmt.Errorf("%s ended with status %d while the VM ran%s", name, status, lastWords(s.place.Log(name)))
+}
+
+// note says something while the terminal may be raw: it starts a line of its
+// own.
+func (s *session) note(format string, args ...any) {
+	s.terminal.Beside(func() { s.Say(format, args...) })
+}

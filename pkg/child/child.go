@@ -1,0 +1,83 @@
+// Package child starts processes that must not outlive nixvf: each in a
+// session of its own, so that no signal of the terminal or of the process group
+// reaches it past us, and, on Linux, bound to our own life by the kernel.
+//
+// It imports nothing of nixvf.
+package child
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+)
+
+// Process is a started process.
+type Process struct {
+	Name string
+	cmd  *exec.Cmd
+	done chan struct{}
+	once sync.Once
+}
+
+// Start starts cmd in a new session. The kernel kills it when this process
+// ends without having done so (Linux, PR_SET_PDEATHSIG).
+//
+// The kernel means the thread that started the child when it says parent, so
+// that thread stays for as long as the child does.
+func Start(name string, cmd *exec.Cmd) (*Process, error) {
+	p := &Process{Name: name, cmd: cmd, done: make(chan struct{})}
+	cmd.SysProcAttr = attributes()
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // the status is read off cmd.ProcessState
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Pid returns the process's id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Signal sends a signal; a process that has ended is no error.
+func (p *Process) Signal(s syscall.Signal) error {
+	err := p.cmd.Process.Signal(s)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// End kills the process and waits for it. A process that has ended is left as
+// it is.
+func (p *Process) End() {
+	p.once.Do(func() { _ = p.Signal(syscall.SIGKILL) })
+	<-p.done
+}
+
+// Status waits for the process and returns its exit status: 128+N when signal
+// N ended it.
+func (p *Process) Status() int {
+	<-p.done
+	state := p.cmd.ProcessState
+	if state == nil {
+		return 1
+	}
+	if w, ok := state.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return 128 + int(w.Signal())
+	}
+	return state.ExitCode()
+}

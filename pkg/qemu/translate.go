@@ -1,0 +1,146 @@
+// Package qemu owns the way from vfkit's command line to QEMU's: one flake
+// boots on macOS under vfkit and on Linux under QEMU, with the same devices in
+// the same order.
+//
+// It computes command lines and speaks QEMU's control protocol over a
+// connection that it is given; it starts no process and opens no file. What
+// QEMU cannot do is an error in a sentence.
+package qemu
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/containers/common/pkg/strongunits"
+	"github.com/crc-org/vfkit/pkg/cmdline"
+	"github.com/crc-org/vfkit/pkg/config"
+)
+
+// Host says what the translation has to know beside the VM itself.
+type Host struct {
+	System   string   // guest platform, as in "x86_64-linux"
+	KVM      bool     // the host can run this guest's CPU with KVM
+	Sockets  string   // directory for sockets
+	Optional []string // --device values that may be dropped
+	Restrict bool     // the guest gets no network beyond QEMU itself
+}
+
+// Share is a directory that a virtiofsd of its own must offer on Socket before
+// QEMU starts.
+type Share struct {
+	Tag    string
+	Dir    string
+	Socket string
+}
+
+// Plan is what runs a VM under QEMU.
+type Plan struct {
+	Program  string   // conventional name of the QEMU binary
+	Args     []string // its arguments
+	Monitor  string   // path of the QMP socket
+	Shares   []Share
+	Warnings []string
+}
+
+// machines maps guest platforms to QEMU's binary and machine type.
+var machines = map[string]struct{ program, machine string }{
+	"x86_64-linux":  {"qemu-system-x86_64", "q35"},
+	"aarch64-linux": {"qemu-system-aarch64", "virt,gic-version=max"},
+}
+
+// Translate returns the plan for a VM that vfkit.Parse has read. The error
+// names everything that QEMU cannot do.
+func Translate(opts *cmdline.Options, vm *config.VirtualMachine, host Host) (*Plan, error) {
+	machine, ok := machines[host.System]
+	if !ok {
+		return nil, fmt.Errorf("system: no QEMU machine is known for a guest of %q", host.System)
+	}
+	t := &translation{host: host, plan: &Plan{
+		Program: machine.program,
+		Monitor: filepath.Join(host.Sockets, "qmp.sock"),
+	}}
+	t.refuseFlags(opts, vm)
+	t.machine(machine.machine, vm)
+	t.linux(vm.Bootloader)
+	for i, device := range vm.Devices {
+		t.device(opts.Devices[i], device)
+	}
+	return t.plan, errors.Join(t.errs...)
+}
+
+// translation collects the arguments, shares and errors of a plan.
+type translation struct {
+	host    Host
+	plan    *Plan
+	errs    []error
+	serials int // consoles so far; they share one controller
+	disks   int
+	nets    int
+}
+
+func (t *translation) add(args ...string) { t.plan.Args = append(t.plan.Args, args...) }
+
+func (t *translation) refuse(format string, args ...any) {
+	t.errs = append(t.errs, fmt.Errorf(format, args...))
+}
+
+func (t *translation) warn(format string, args ...any) {
+	t.plan.Warnings = append(t.plan.Warnings, fmt.Sprintf(format, args...))
+}
+
+// refuseFlags looks at the flags of vfkit that are no devices.
+func (t *translation) refuseFlags(opts *cmdline.Options, vm *config.VirtualMachine) {
+	for flag, given := range map[string]bool{
+		"--ignition":   vm.Ignition != nil,
+		"--cloud-init": len(opts.CloudInitFiles.GetSlice()) > 0,
+		"--nested":     opts.Nested,
+		"--gui":        opts.UseGUI,
+	} {
+		if given {
+			t.refuse("%s: nixvf-boot has no QEMU counterpart for it", flag)
+		}
+	}
+	slices.SortFunc(t.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	for flag, given := range map[string]bool{
+		"--timesync":    vm.Timesync != nil,
+		"--pidfile":     opts.PidFile != "",
+		"--restful-uri": opts.RestfulURI != cmdline.DefaultRestfulURI,
+	} {
+		if given {
+			t.warn("%s: vfkit's alone, dropped under QEMU", flag)
+		}
+	}
+	slices.Sort(t.plan.Warnings)
+}
+
+// machine writes what is neither boot nor device. Memory is shared with the
+// helper processes that serve virtio-fs, which vhost-user demands.
+func (t *translation) machine(machine string, vm *config.VirtualMachine) {
+	accel, cpu := "tcg", "max"
+	if t.host.KVM {
+		accel, cpu = "kvm", "host"
+	}
+	mib := strconv.FormatUint(uint64(strongunits.ToMib(vm.Memory)), 10) + "M"
+	t.add("-nodefaults", "-no-user-config", "-display", "none",
+		"-machine", machine+",accel="+accel+",memory-backend=mem", "-cpu", cpu,
+		"-smp", strconv.FormatUint(uint64(vm.Vcpus), 10), "-m", mib,
+		"-object", "memory-backend-memfd,id=mem,size="+mib+",share=on",
+		"-chardev", "socket,id=qmp,server=on,wait=off,path="+escape(t.plan.Monitor),
+		"-mon", "chardev=qmp,mode=control")
+}
+
+func (t *translation) linux(boot config.Bootloader) {
+	linux, ok := boot.(*config.LinuxBootloader)
+	if !ok {
+		t.refuse("--bootloader: only Linux kernels are booted directly under QEMU, not EFI or macOS")
+		return
+	}
+	t.add("-kernel", linux.VmlinuzPath, "-initrd", linux.InitrdPath, "-append", linux.KernelCmdLine)
+}
+
+// escape doubles the commas of a value, as QEMU's option syntax wants it.
+func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
