@@ -59,6 +59,7 @@ type Virtualisation struct {
 	WritableStore         bool                       `json:"writableStore"`
 	Rosetta               Rosetta                    `json:"rosetta"`
 	RestrictNetwork       bool                       `json:"restrictNetwork"`
+	UseHostCerts          bool                       `json:"useHostCerts"`
 
 	raw json.RawMessage // as it was read, to be written again
 }

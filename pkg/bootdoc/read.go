@@ -2,10 +2,13 @@ package bootdoc
 
 import (
 	"fmt"
+	"net/netip"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nixvf/nixvf/pkg/strictjson"
 )
@@ -103,7 +106,7 @@ func readBootspec(top *strictjson.Object) *Document {
 		Kernel:       requiredPath(spec, "kernel"),
 		Initrd:       requiredPath(spec, "initrd"),
 		Init:         requiredPath(spec, "init"),
-		KernelParams: spec.Strings("kernelParams"),
+		KernelParams: append([]string{}, spec.Strings("kernelParams")...),
 	}
 	doc.Virtualisation = readVirtualisation(top.Object(ExtensionKey), doc.Name)
 	return doc
@@ -178,6 +181,7 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 		checkTag(r, "mountTag", v.Rosetta.MountTag)
 	}
 	v.RestrictNetwork = o.Bool("restrictNetwork", v.RestrictNetwork)
+	v.UseHostCerts = o.Bool("useHostCerts", v.UseHostCerts)
 	return v
 }
 
@@ -217,14 +221,16 @@ func checkTag(o *strictjson.Object, key, tag string) {
 	}
 }
 
-// CheckTag reports a mount tag that virtio-fs cannot carry (1 to 36 bytes) or
-// that vfkit cannot parse (a comma).
+// CheckTag reports a mount tag that virtio-fs cannot carry (1 to 36 bytes of
+// text) or that vfkit cannot parse (a comma).
 func CheckTag(tag string) error {
 	switch {
 	case tag == "" || len(tag) > maxTag:
 		return fmt.Errorf("mount tag %q is not of 1 to %d bytes", tag, maxTag)
 	case strings.Contains(tag, ","):
 		return fmt.Errorf("mount tag %q holds a comma, which vfkit cannot take", tag)
+	case !utf8.ValidString(tag) || strings.ContainsFunc(tag, unicode.IsControl):
+		return fmt.Errorf("mount tag %q holds a control character", tag)
 	}
 	return nil
 }
@@ -258,5 +264,17 @@ func readAddress(o *strictjson.Object, key string) Address {
 	if !a.Has("port") {
 		a.Errorf("port", "missing")
 	}
-	return Address{Address: a.String("address", ""), Port: int(a.Int("port", 0, 1, 65535))}
+	address := a.String("address", "")
+	if err := CheckIP(address); err != nil {
+		a.Errorf("address", "%v", err)
+	}
+	return Address{Address: address, Port: int(a.Int("port", 0, 1, 65535))}
+}
+
+// CheckIP reports an address that is neither empty nor an IP address.
+func CheckIP(address string) error {
+	if ip, err := netip.ParseAddr(address); address != "" && (err != nil || ip.Zone() != "") {
+		return fmt.Errorf("%q is not an IP address", address)
+	}
+	return nil
 }

@@ -2,34 +2,109 @@ package place
 
 import (
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/expand"
+	"github.com/nixvf/nixvf/pkg/fault"
 )
 
 // Disk returns the absolute path of the VM's root disk, "" when the VM has
-// none. flag (--disk) goes before NIX_DISK_IMAGE, and both before the
-// document's diskImage. The warnings say what was changed on the way.
+// none. flag (--disk) goes before NIX_DISK_IMAGE, and that before the
+// document's diskImage; as in run-nixos-vm, the variable gives no disk to a VM
+// that has none. The warnings say what was changed on the way and what the
+// path will lead to.
 func (h Host) Disk(vm VM, diskImage *string, flag string) (path string, warnings []string, err error) {
-	origin := "diskImage"
+	origin := "virtualisation.diskImage"
 	switch env := h.Env("NIX_DISK_IMAGE"); {
 	case flag != "":
 		origin, diskImage = "--disk", &flag
-	case env != "":
-		origin, diskImage = "NIX_DISK_IMAGE", &env
 	case diskImage == nil:
 		return "", nil, nil
+	case env != "":
+		origin, diskImage = "NIX_DISK_IMAGE", &env
 	}
-	path, err = h.Path(vm, *diskImage)
+	named, err := h.Path(vm, *diskImage)
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", origin, err)
 	}
-	if stem, ok := strings.CutSuffix(path, ".qcow2"); ok {
+	path = named
+	if stem, ok := strings.CutSuffix(named, ".qcow2"); ok {
 		path = stem + ".raw"
 		warnings = append(warnings, fmt.Sprintf("%s: vfkit reads raw images only: using %s", origin, path))
 	}
-	return path, warnings, nil
+	switch {
+	case h.isQcow2(path):
+		err = convert(origin, path, path+".converted")
+	case !h.exists(path) && h.isQcow2(named):
+		err = convert(origin, named, path)
+	}
+	if flake := h.copiedWith(path); flake != "" {
+		warnings = append(warnings, fmt.Sprintf("%s: %s lies in a flake outside of git: "+
+			"Nix copies %s into its store at each evaluation, disk and all", origin, path, flake))
+	}
+	return path, warnings, err
+}
+
+// qcow2Magic begins each qcow2 image (QEMU, docs/interop/qcow2.rst).
+const qcow2Magic = "QFI\xfb"
+
+func (h Host) isQcow2(path string) bool {
+	if info, err := h.stat(path); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := h.Files.Open(strings.TrimPrefix(path, "/"))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, len(qcow2Magic))
+	n, _ := f.Read(magic)
+	return string(magic[:n]) == qcow2Magic
+}
+
+// convert is the error for an image that would have to be converted first.
+func convert(origin, from, to string) error {
+	err := fmt.Errorf("%s: %q is a qcow2 image, and vfkit reads raw ones only", origin, from)
+	a, err1 := syntax.Quote(from, syntax.LangPOSIX)
+	b, err2 := syntax.Quote(to, syntax.LangPOSIX)
+	if err1 != nil || err2 != nil {
+		return err
+	}
+	return fault.Hint(err, "qemu-img convert -O raw %s %s makes a raw one of it", a, b)
+}
+
+// copiedWith returns the directory of the flake that path lies in, if Nix
+// copies all of it: a flake in a git repository is copied without the files
+// that git does not know.
+func (h Host) copiedWith(path string) (flake string) {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		switch {
+		case h.exists(filepath.Join(dir, ".git")):
+			return ""
+		case flake == "" && h.exists(filepath.Join(dir, "flake.nix")):
+			flake = dir
+		}
+		if dir == filepath.Dir(dir) {
+			return flake
+		}
+	}
+}
+
+func (h Host) exists(path string) bool {
+	_, err := h.stat(path)
+	return err == nil
+}
+
+func (h Host) stat(path string) (fs.FileInfo, error) {
+	if h.Files == nil {
+		return nil, fs.ErrNotExist
+	}
+	return fs.Stat(h.Files, strings.TrimPrefix(path, "/"))
 }
 
 // Path expands a host path of a document: shell expansions as in NixOS's
@@ -50,10 +125,10 @@ func (h Host) Path(vm VM, s string) (string, error) {
 	})
 }
 
-// KeepsTMPDIR reports whether the user asked, with USE_TMPDIR=1, that TMPDIR
+// KeepsTMPDIR reports whether the user asked, with USE_TMPDIR, that TMPDIR
 // itself be used for exchange directories, as run-nixos-vm does.
 func (h Host) KeepsTMPDIR() bool {
-	return h.Env("USE_TMPDIR") == "1" && h.Env("TMPDIR") != ""
+	return h.Env("USE_TMPDIR") != "" && h.Env("TMPDIR") != ""
 }
 
 // RootLabel is the file system label of the root disk, by which a NixOS VM

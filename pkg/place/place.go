@@ -2,8 +2,9 @@
 // and what lies in it, the cache, and the root disk's path. Every stage asks
 // here, so that they agree without a word passed between them.
 //
-// It computes paths and creates nothing. It knows the boot document's settings
-// but not what later stages make of them.
+// It computes paths and creates nothing; the one thing that it looks at is what
+// lies where the root disk is to be. It knows the boot document's settings but
+// not what later stages make of them.
 package place
 
 import (
@@ -11,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
@@ -20,6 +22,9 @@ import (
 type Host struct {
 	Lookup func(string) (string, bool) // a variable of the environment
 	Dir    string                      // working directory, absolute
+	// Files are the host's files, rooted at "/", as in os.DirFS("/"). They are
+	// only read, and only by [Host.Disk]; without them nothing is looked at.
+	Files fs.FS
 }
 
 // Env returns the variable name of the environment, "" when it is not set.
@@ -51,8 +56,12 @@ func (h Host) xdg(variable, fallback string) (string, error) {
 
 // ID returns the id of a VM: its configuration's name and 8 hex digits of a
 // hash of where the configuration comes from (a flake's reference without its
-// revision, or a working directory) and the name.
+// revision, or a working directory) and the name, which is NixOS's default host
+// name when empty.
 func ID(origin, name string) string {
+	if name == "" {
+		name = bootdoc.DefaultName
+	}
 	sum := sha256.Sum256([]byte(origin + "\x00" + name))
 	file := bootdoc.FileName(name)
 	if file[0] == '-' || len(file) > bootdoc.MaxName {
@@ -105,7 +114,7 @@ func (v VM) Root(name string) string { return filepath.Join(v.Dir, "roots", name
 const maxSocket = 103
 
 // longestSocket is the longest name that is used in [VM.Sockets].
-const longestSocket = "/virtiofs-99.sock"
+const longestSocket = "/vsock-4294967294.sock"
 
 // Sockets returns the directory for the VM's sockets: [VM.Run], or, when paths
 // in there would be too long, one under /tmp that belongs to the same state

@@ -1,0 +1,96 @@
+// Nixvf-args turns a boot document into the command line of vfkit. The work is
+// package vfkit's.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/vfkit"
+)
+
+const about = `Read a boot document, print the launch document: vfkit's command line and what must be there
+before it can run. Nothing is created and nothing started.
+
+The pipeline, with two settings of the flake's VM overridden:
+
+  nixvf-eval .#darwinVM | nixvf-args --memory 4G --cpus 4 | nixvf-boot
+
+A document written by hand:
+
+  printf '{"kernel": "/k", "initrd": "/i", "init": "/init", "kernel-params": []}' | nixvf-args
+
+Only the command, to read or to paste, and the same run by vfkit itself:
+
+  nixvf-args --format shell < boot.json
+
+  nixvf-args --console vm.log --format null < boot.json | xargs -0 vfkit
+
+Arguments behind -- go to vfkit as they are:
+
+  nixvf-args < boot.json -- --device usb-mass-storage,path=/tmp/install.iso,readonly
+
+As with NixOS's run-nixos-vm, NIX_DISK_IMAGE, SHARED_DIR, USE_TMPDIR with TMPDIR, QEMU_KERNEL_PARAMS
+and the hostfwd rules of QEMU_NET_OPTS are honoured. Paths may hold $NIXVF_STATE, the VM's state
+directory, and $TMPDIR, its run directory.`
+
+// flags has the fields of vfkit.Flags.
+type flags struct {
+	ID           string            `name:"id" placeholder:"ID" help:"Id of the VM; another one makes a second instance of the same configuration ($NIXVF_ID)."`
+	CPUs         vfkit.CPUs        `name:"cpus" placeholder:"N" help:"Number of virtual CPUs."`
+	Memory       vfkit.MiB         `placeholder:"SIZE" help:"Memory, in MiB or with a unit as in 4G."`
+	Disk         string            `placeholder:"PATH" help:"Root disk, a raw image ($NIX_DISK_IMAGE)."`
+	Shares       map[string]string `name:"share" mapsep:"none" placeholder:"TAG=PATH" help:"Share a directory under a mount tag; repeatable."`
+	Net          string            `enum:"nat,none" default:"nat" help:"Network: ${enum}."`
+	MAC          vfkit.MAC         `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`
+	Forward      []vfkit.Forward   `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
+	Console      string            `default:"stdio" placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: stdio)."`
+	GUI          *bool             `name:"gui" negatable:"" help:"Open a window with the guest's display."`
+	Rosetta      *bool             `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
+	Vsock        []vfkit.Port      `placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`
+	KernelParams []string          `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter; repeatable ($NIXVF_KERNEL_PARAMS)."`
+}
+
+type command struct {
+	flags
+	Format string `enum:"json,shell,lines,null" default:"json" help:"What to print: the document (json), a command to paste (shell), or the arguments alone, one a line (lines) or each followed by NUL (null)."`
+	cli.Common
+}
+
+func main() {
+	var c command
+	cli.Main("nixvf-args", about, &c, c.run)
+}
+
+func (c *command) run(ctx context.Context, t *cli.Tool) error {
+	data, err := t.Document(ctx, "boot document")
+	if err != nil {
+		return err
+	}
+	boot, warnings, err := bootdoc.Parse(data)
+	if err != nil {
+		return err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	launch, more, err := vfkit.Launch(boot, vfkit.Options{
+		Flags: vfkit.Flags(c.flags),
+		Rest:  t.Rest,
+		Host:  place.Host{Lookup: os.LookupEnv, Dir: dir, Files: os.DirFS("/")},
+		UID:   os.Getuid(),
+	})
+	for _, w := range append(warnings, more...) {
+		t.Warn("%s", w)
+	}
+	if err != nil {
+		return err
+	}
+	out, err := launch.Render(c.Format)
+	t.Print(out)
+	return err
+}

@@ -1,0 +1,69 @@
+package vfkit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/nixvf/nixvf/pkg/fault"
+)
+
+// maxKernelCommandLine is the longest command line that kernels keep whole, in
+// bytes: COMMAND_LINE_SIZE is 2048 on arm64 and x86, with the NUL at the end.
+const maxKernelCommandLine = 2047
+
+// hvc0 makes the guest's first virtio console, which is vfkit's serial port,
+// the kernel's console.
+const hvc0 = "console=hvc0"
+
+// kernelCommandLine returns the kernel's parameters: the document's, init= and
+// regInfo=, those of the environment, and those of the flags.
+func (b *builder) kernelCommandLine() string {
+	params := slices.Clone(b.boot.KernelParams)
+	given := slices.Concat(params, strings.Fields(b.Host.Env("QEMU_KERNEL_PARAMS")),
+		strings.Fields(b.Host.Env("NIXVF_KERNEL_PARAMS")), b.KernelParams)
+	isConsole := func(p string) bool { return strings.HasPrefix(p, "console=") }
+	switch {
+	case !slices.ContainsFunc(given, isConsole):
+		params = append(params, hvc0)
+	case !b.graphics() && !slices.ContainsFunc(given, func(p string) bool { return strings.HasPrefix(p, hvc0) }):
+		b.warn("no kernel parameter is %s: the VM's console will stay empty", hvc0)
+	}
+	params = append(params, b.param("init", b.boot.Init))
+	if b.boot.RegInfo != "" {
+		params = append(params, b.param("regInfo", b.boot.RegInfo))
+	}
+	for _, name := range []string{"QEMU_KERNEL_PARAMS", "NIXVF_KERNEL_PARAMS"} {
+		if value := strings.TrimSpace(b.Host.Env(name)); value != "" {
+			b.fail(field(name, oneLine(value)))
+			params = append(params, value)
+		}
+	}
+	for _, p := range b.KernelParams {
+		b.fail(fault.Usage(field("--kernel-param", oneLine(p))))
+		params = append(params, p)
+	}
+	line := strings.Join(params, " ")
+	if len(line) > maxKernelCommandLine {
+		b.fail(fmt.Errorf("kernel-params: the kernel's command line is %d bytes long, which is more than %d: %.60q…",
+			len(line), maxKernelCommandLine, line))
+	}
+	return line
+}
+
+// param returns one parameter whose value is a path.
+func (b *builder) param(key, path string) string {
+	if strings.ContainsAny(path, " \"") {
+		b.fail(fmt.Errorf("%s: %q holds a space or a quote, which the kernel's command line cannot carry", key, path))
+	}
+	return key + "=" + path
+}
+
+// oneLine reports text that is no part of a command line.
+func oneLine(text string) error {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Errorf("%q holds a line break or another control character", text)
+	}
+	return nil
+}

@@ -1,0 +1,284 @@
+package vfkit
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/place"
+)
+
+// Options are what a launch document depends on besides the boot document.
+type Options struct {
+	Flags
+	// Rest are arguments for vfkit that are passed on as they are.
+	Rest []string
+	// Host is the environment, the working directory and the host's files.
+	Host place.Host
+	// UID is the user's number; it is part of the names of some sockets.
+	UID int
+}
+
+// builder collects a launch document and all that is wrong with it.
+type builder struct {
+	Options
+	boot     *bootdoc.Document
+	vm       place.VM
+	doc      *launchdoc.Document
+	devices  []config.VirtioDevice
+	warnings []string
+	errs     []error
+}
+
+// Launch makes the launch document for a boot document. It creates nothing. The
+// warnings are for the user; the error joins everything that is wrong.
+func Launch(boot *bootdoc.Document, o Options) (*launchdoc.Document, []string, error) {
+	vm, err := o.Host.VM(o.ID, boot.ID, boot.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &builder{Options: o, boot: boot, vm: vm, doc: &launchdoc.Document{
+		Version: launchdoc.Version,
+		Name:    boot.Name,
+		ID:      vm.ID,
+		System:  boot.System,
+		Roots:   boot.Roots,
+	}}
+	b.disks()
+	b.shares()
+	b.rosetta()
+	b.network()
+	b.add(config.VirtioRngNew())
+	b.display()
+	b.console()
+	b.vsock()
+	b.doc.Argv = b.argv()
+	if len(b.errs) == 0 {
+		b.check()
+	}
+	if err := errors.Join(b.errs...); err != nil {
+		return nil, b.warnings, err
+	}
+	return b.doc, b.warnings, nil
+}
+
+// fail records an error, if there is one.
+func (b *builder) fail(err error) {
+	if err != nil {
+		b.errs = append(b.errs, err)
+	}
+}
+
+func (b *builder) warn(format string, args ...any) {
+	b.warnings = append(b.warnings, fmt.Sprintf(format, args...))
+}
+
+// add adds a device. It takes the results of vfkit's constructors.
+func (b *builder) add(device config.VirtioDevice, err error) {
+	b.fail(err)
+	b.devices = append(b.devices, device)
+}
+
+// noComma reports a value that vfkit's device syntax cannot carry.
+func (b *builder) noComma(field, value string) string {
+	if strings.Contains(value, ",") {
+		b.fail(fmt.Errorf("%s: %q holds a comma: vfkit separates device options with commas and knows no escape", field, value))
+	}
+	return value
+}
+
+// path returns the absolute host path that a field of the document or a flag
+// stands for.
+func (b *builder) path(field, value string) string {
+	path, err := b.Host.Path(b.vm, value)
+	if err != nil {
+		b.fail(fmt.Errorf("%s: %w", field, err))
+		return ""
+	}
+	return b.noComma(field, path)
+}
+
+// rosetta adds Rosetta's share. Whether this host has Rosetta is not asked:
+// the document may start elsewhere, so it says that the device can be dropped.
+func (b *builder) rosetta() {
+	if r := b.boot.Virtualisation.Rosetta; either(b.Rosetta, r.Enable) {
+		b.fail(field("virtualisation.rosetta.mountTag", bootdoc.CheckTag(r.MountTag)))
+		b.add(config.RosettaShareNew(r.MountTag))
+		b.doc.Optional = append(b.doc.Optional, "rosetta,mountTag="+r.MountTag)
+	}
+}
+
+// network adds the network card and what the network must do.
+func (b *builder) network() {
+	forwards := b.forwards()
+	switch b.Net {
+	case "", NetNAT:
+	case NetNone:
+		if len(forwards) > 0 {
+			b.warn("--net none: no port is forwarded")
+		}
+		return
+	default:
+		b.fail(fault.Usage(fmt.Errorf("--net: %q is neither %s nor %s", b.Net, NetNAT, NetNone)))
+	}
+	mac := net.HardwareAddr(b.MAC)
+	if mac == nil {
+		mac = macOf(b.vm.ID)
+	}
+	b.add(config.VirtioNetNew(mac.String()))
+	b.doc.ForwardPorts = forwards
+	b.doc.RestrictNetwork = b.doc.RestrictNetwork || b.boot.Virtualisation.RestrictNetwork
+}
+
+// macOf returns the hardware address of the VM with the given id: always the
+// same, so that the VM keeps its address on the host's network. Its first byte
+// makes it a locally administered address of one card (IEEE 802).
+func macOf(id string) net.HardwareAddr {
+	sum := sha256.Sum256([]byte(id))
+	return append(net.HardwareAddr{0x52}, sum[:5]...)
+}
+
+// forwards returns the forwarded ports of the document, of QEMU_NET_OPTS and
+// of the flags, in this order and each once.
+func (b *builder) forwards() []bootdoc.ForwardPort {
+	list := slices.Clone(b.boot.Virtualisation.ForwardPorts)
+	more, restrict, rest, err := NetOpts(b.Host.Env("QEMU_NET_OPTS"))
+	b.fail(field("QEMU_NET_OPTS", err))
+	b.doc.RestrictNetwork = restrict
+	for _, opt := range rest {
+		b.warn("QEMU_NET_OPTS: %q means nothing here and is left out", opt)
+	}
+	list = append(list, more...)
+	for _, f := range b.Forward {
+		list = append(list, bootdoc.ForwardPort(f))
+	}
+	var unique []bootdoc.ForwardPort
+	for _, p := range list {
+		if !slices.Contains(unique, p) {
+			unique = append(unique, p)
+		}
+	}
+	return unique
+}
+
+// display adds a screen, a keyboard and a pointer to a VM with graphics.
+func (b *builder) display() {
+	if !b.graphics() {
+		return
+	}
+	r := b.boot.Virtualisation.Resolution
+	b.add(&config.VirtioGPU{VirtioGPUResolution: config.VirtioGPUResolution{Width: r.X, Height: r.Y}}, nil)
+	b.add(config.VirtioInputNew(config.VirtioInputPointingDevice))
+	b.add(config.VirtioInputNew(config.VirtioInputKeyboardDevice))
+}
+
+func (b *builder) graphics() bool { return either(b.GUI, b.boot.Virtualisation.Graphics) }
+
+// console adds the serial port that is the guest's hvc0.
+func (b *builder) console() {
+	switch b.Console {
+	case "", ConsoleStdio:
+		b.add(config.VirtioSerialNewStdio())
+	case ConsolePTY:
+		b.add(config.VirtioSerialNewPty())
+	default:
+		b.add(config.VirtioSerialNew(b.path("--console", b.Console)))
+	}
+}
+
+// vsock adds, for each port, a socket on the host that leads to the guest's
+// port.
+func (b *builder) vsock() {
+	for _, port := range b.Vsock {
+		socket := fmt.Sprintf("%s/vsock-%d.sock", b.vm.Sockets(b.UID), port)
+		b.add(config.VirtioVsockNew(uint(port), b.noComma("--vsock", socket), false))
+	}
+}
+
+// argv returns vfkit's command line.
+func (b *builder) argv() []string {
+	v := b.boot.Virtualisation
+	cpus, memory := v.Cores, v.MemorySize
+	if b.CPUs != 0 {
+		cpus = int(b.CPUs)
+	}
+	if b.Memory != 0 {
+		memory = int(b.Memory)
+	}
+	kernel := config.NewLinuxBootloader(b.boot.Kernel, b.kernelCommandLine(), b.boot.Initrd)
+	vm := config.NewVirtualMachine(uint(cpus), uint64(memory), kernel)
+	vm.Devices = b.devices
+	args, err := vm.ToCmdLine()
+	if len(b.errs) == 0 {
+		b.fail(err)
+	}
+	if b.graphics() {
+		args = append(args, "--gui")
+	}
+	return slices.Concat([]string{"vfkit"}, args, b.Rest)
+}
+
+// check passes the command line through vfkit's parser, and looks at what that
+// lets through.
+func (b *builder) check() {
+	for _, arg := range b.doc.Argv {
+		if !utf8.ValidString(arg) || strings.ContainsFunc(arg, unicode.IsControl) {
+			b.fail(fmt.Errorf("argv: %q is not plain text", arg))
+		}
+	}
+	_, vm, err := Parse(b.doc.Argv[1:])
+	if err != nil && len(b.Rest) > 0 {
+		err = fault.Usage(err)
+	}
+	b.fail(err)
+	if err == nil {
+		b.fail(checkTags(vm))
+	}
+}
+
+// checkTags reports mount tags that more than one share has.
+func checkTags(vm *config.VirtualMachine) error {
+	var errs []error
+	seen := map[string]int{}
+	for _, device := range vm.Devices {
+		tag := ""
+		switch d := device.(type) {
+		case *config.VirtioFs:
+			tag = d.MountTag
+		case *config.RosettaShare:
+			tag = d.MountTag
+		default:
+			continue
+		}
+		if seen[tag]++; seen[tag] == 2 {
+			errs = append(errs, fmt.Errorf("mount tag %q is given to more than one share", tag))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// either returns what a flag says, or else the document.
+func either(flag *bool, document bool) bool {
+	if flag != nil {
+		return *flag
+	}
+	return document
+}
+
+// field puts the name of a field before an error, if there is one.
+func field(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}

@@ -1,0 +1,130 @@
+package vfkit
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/place"
+)
+
+// rootSerial is the serial number of the root disk, as in qemu-vm.nix
+// (rootDriveSerialAttr): the guest has it as /dev/disk/by-id/virtio-root.
+const rootSerial = "root"
+
+// disks adds the root disk and the empty ones.
+func (b *builder) disks() {
+	v := b.boot.Virtualisation
+	path, warnings, err := b.Host.Disk(b.vm, v.DiskImage, b.Disk)
+	b.fail(err)
+	b.warnings = append(b.warnings, warnings...)
+	if path != "" {
+		b.noComma("disk", path)
+		root := launchdoc.Disk{Path: path, Size: place.DiskBytes(v), Format: launchdoc.FormatNone}
+		if v.UseDefaultFilesystems {
+			root.Format, root.FSLabel = launchdoc.FormatExt4, place.RootLabel
+		}
+		b.disk(root, rootSerial)
+	}
+	for i, mib := range v.EmptyDiskImages {
+		b.disk(launchdoc.Disk{
+			Path:      b.path("TMPDIR", fmt.Sprintf("$TMPDIR/empty%d.raw", i)),
+			Size:      int64(mib) << 20,
+			Format:    launchdoc.FormatNone,
+			Temporary: !b.Host.KeepsTMPDIR(),
+		}, fmt.Sprintf("empty%d", i))
+	}
+}
+
+// disk adds a disk; serial is the number by which the guest can know it.
+func (b *builder) disk(disk launchdoc.Disk, serial string) {
+	b.doc.Disks = append(b.doc.Disks, disk)
+	device, err := config.VirtioBlkNew(disk.Path)
+	if err == nil {
+		device.SetDeviceIdentifier(serial)
+	}
+	b.add(device, err)
+}
+
+// shares adds the shared directories: the store first, the others by tag.
+func (b *builder) shares() {
+	type share struct {
+		field, source string
+		writable      bool
+	}
+	shares := map[string]share{}
+	for tag, s := range b.boot.Virtualisation.SharedDirectories {
+		shares[tag] = share{"virtualisation.sharedDirectories." + tag, s.Source, s.Writable}
+	}
+	for tag, source := range b.Shares {
+		given, ok := shares[tag]
+		shares[tag] = share{"--share " + tag, source, !ok || given.writable}
+	}
+	storeFirst := func(a, b string) int {
+		if (a == bootdoc.StoreTag) != (b == bootdoc.StoreTag) {
+			return map[bool]int{true: -1, false: 1}[a == bootdoc.StoreTag]
+		}
+		return cmp.Compare(a, b)
+	}
+	for _, tag := range slices.SortedFunc(maps.Keys(shares), storeFirst) {
+		s := shares[tag]
+		b.fail(field(s.field, bootdoc.CheckTag(tag)))
+		path := b.path(s.field, s.source)
+		b.directory(s.field, path)
+		b.add(config.VirtioFsNew(path, tag))
+		if !s.writable {
+			b.doc.ReadOnly = append(b.doc.ReadOnly, tag)
+		}
+	}
+	b.hostCerts()
+}
+
+// directory asks for a shared directory, and those above it, when it lies in
+// the TMPDIR of its VM: others are the user's own and must exist.
+func (b *builder) directory(field, path string) {
+	tmp, err := b.Host.Path(b.vm, "$TMPDIR")
+	below, ok := strings.CutPrefix(path, tmp+"/")
+	switch {
+	case err != nil:
+		b.fail(err)
+	case path == b.vm.Run():
+		b.fail(fmt.Errorf("%s: %q is the VM's own run directory: share a directory in it, like $TMPDIR/%s", field, path, "xchg"))
+	case ok:
+		for name := range strings.SplitSeq(below, "/") {
+			tmp = filepath.Join(tmp, name)
+			d := launchdoc.Directory{Path: tmp, Temporary: !b.Host.KeepsTMPDIR()}
+			if !slices.Contains(b.doc.Directories, d) {
+				b.doc.Directories = append(b.doc.Directories, d)
+			}
+		}
+	}
+}
+
+// hostCerts asks for the host's certificates where the guest finds them, as in
+// qemu-vm.nix: in the share called certs.
+func (b *builder) hostCerts() {
+	if !b.boot.Virtualisation.UseHostCerts {
+		return
+	}
+	from := b.Host.Env("NIX_SSL_CERT_FILE")
+	if from == "" {
+		b.warn("virtualisation.useHostCerts: NIX_SSL_CERT_FILE is not set: the VM gets no certificates")
+		return
+	}
+	certs := b.path("virtualisation.useHostCerts", "$TMPDIR/certs")
+	b.directory("virtualisation.useHostCerts", certs)
+	if !filepath.IsAbs(from) {
+		from = filepath.Join(b.Host.Dir, from)
+	}
+	b.doc.Files = append(b.doc.Files, launchdoc.File{
+		From: filepath.Clean(from),
+		To:   filepath.Join(certs, "ca-certificates.crt"),
+	})
+}
