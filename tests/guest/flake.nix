@@ -1,0 +1,130 @@
+{
+  description = "A small Linux guest in the shape of a NixOS configuration, without nixpkgs: Debian's kernel, busybox and Nix";
+
+  outputs =
+    { self }:
+    let
+      system = "x86_64-linux";
+      name = "darwinVM";
+
+      # Store paths of their own, so that a change of a script leaves them as they are.
+      part = name: path: builtins.path { inherit name path; };
+      busybox = part "busybox" ./busybox;
+      nix = part "nix" ./nix;
+      kernel = part "linux" ./linux;
+
+      # The static busybox is the builder too: nothing outside the store is used.
+      run =
+        name: env: script:
+        derivation (
+          env
+          // {
+            inherit name system;
+            builder = "${busybox}/busybox";
+            args = [
+              "sh"
+              "-euo"
+              "pipefail"
+              "-c"
+              script
+            ];
+          }
+        );
+
+      initrd = run "initrd" { } ''
+        mkdir -p $out root/bin root/dev root/lib root/proc root/root root/sys
+        cp ${busybox}/busybox root/bin/busybox
+        cp -r ${./modules} root/lib/modules
+        cp ${./stage-1} root/init
+        chmod +x root/init
+        cd root
+        find . -exec touch -h -d @1 {} +
+        find . | sort | cpio -o -H newc -R 0:0 --renumber-inodes --ignore-devno >$out/initrd
+      '';
+
+      kernelParams = [
+        "panic=-1"
+        "loglevel=4"
+        "nixvf.shares=xchg:/tmp/xchg,shared:/tmp/shared"
+      ];
+
+      virtualisation = {
+        cores = 2;
+        memorySize = 1024;
+        diskImage = "$NIXVF_STATE/${name}.raw";
+        diskSize = 1024;
+        useDefaultFilesystems = true;
+        emptyDiskImages = [ ];
+        graphics = false;
+        resolution = {
+          x = 1024;
+          y = 768;
+        };
+        writableStore = true;
+        sharedDirectories = {
+          nix-store = {
+            source = "/nix/store";
+            target = "/nix/.ro-store";
+            writable = false;
+          };
+          xchg = {
+            source = ''"$TMPDIR"/xchg'';
+            target = "/tmp/xchg";
+            writable = true;
+          };
+          shared = {
+            source = ''"''${SHARED_DIR:-$TMPDIR/xchg}"'';
+            target = "/tmp/shared";
+            writable = true;
+          };
+        };
+        forwardPorts = [ ];
+        restrictNetwork = false;
+        rosetta = {
+          enable = false;
+          mountTag = "rosetta";
+        };
+      };
+
+      out = builtins.placeholder "out";
+      bootJson = {
+        "org.nixos.bootspec.v1" = {
+          inherit kernelParams system;
+          init = "${out}/init";
+          initrd = "${initrd}/initrd";
+          kernel = "${kernel}/bzImage";
+          label = "nixvf test guest";
+          toplevel = out;
+        };
+        "io.github.nixvf.v1" = virtualisation;
+      };
+
+      toplevel =
+        run "nixos-system-${name}"
+          {
+            boot = builtins.toJSON bootJson;
+            params = toString kernelParams;
+          }
+          ''
+            mkdir $out
+            ln -s ${kernel}/bzImage $out/kernel
+            ln -s ${initrd}/initrd $out/initrd
+            echo -n "$params" >$out/kernel-params
+            echo -n $system >$out/system
+            echo "$boot" >$out/boot.json
+            for script in init check dhcp; do
+              sed "s|@toplevel@|$out|; s|@busybox@|${busybox}|; s|@nix@|${nix}|" ${./stage-2}/$script >$out/$script
+              chmod +x $out/$script
+            done
+          '';
+    in
+    {
+      nixosConfigurations.${name}.config = {
+        nixvf = { }; # what nixvf's own NixOS module declares: a VM already
+        system.build = { inherit toplevel; };
+        virtualisation = virtualisation // {
+          additionalPaths = [ toplevel ];
+        };
+      };
+    };
+}
