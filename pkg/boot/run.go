@@ -147,8 +147,11 @@ func (s *session) connect() <-chan struct{} {
 	go func() {
 		defer close(drained)
 		s.pty.Output(s.Stdout, func(err error) {
-			s.unread = errors.Is(err, syscall.EPIPE)
-			s.requests.ask("console: " + err.Error())
+			why := "console: " + err.Error()
+			if s.unread = errors.Is(err, syscall.EPIPE); s.unread {
+				why = "nobody reads the console"
+			}
+			s.requests.ask(why)
 		})
 	}()
 	return drained
@@ -213,6 +216,9 @@ func (s *session) outcome(err error) (int, error) {
 		return status, nil
 	}
 	path := s.place.Log(s.vmm.Name)
+	if status > 128 {
+		return status, fmt.Errorf("%s was ended by a signal: %v", s.vmm.Name, syscall.Signal(status-128))
+	}
 	err = fmt.Errorf("%s ended with status %d%s", s.vmm.Name, status, lastWords(path))
 	return status, fault.Hint(err, "its whole log is %s", path)
 }

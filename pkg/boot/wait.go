@@ -30,11 +30,11 @@ func (s *session) wait() error {
 			continue
 		case <-limit:
 			s.force(fmt.Sprintf("the guest did not stop within %v", s.StopTimeout))
-			continue
+			return nil
 		}
 		if asked {
 			s.force("asked twice")
-			continue
+			return nil
 		}
 		asked = true
 		s.note("%s: asking the guest to stop; once more forces it", why)

@@ -78,12 +78,26 @@ func NewPty() (*Pty, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := term.MakeRaw(int(slave.Fd())); err != nil {
+	if err := transparent(int(slave.Fd())); err != nil {
 		master.Close()
 		slave.Close()
 		return nil, err
 	}
 	return &Pty{master, slave}, nil
+}
+
+// transparent clears every mode that changes what passes through a terminal.
+// Output modes go one by one too: QEMU switches OPOST, their main switch, on.
+func transparent(fd int) error {
+	if _, err := term.MakeRaw(fd); err != nil {
+		return err
+	}
+	modes, err := unix.IoctlGetTermios(fd, getModes)
+	if err != nil {
+		return err
+	}
+	modes.Oflag = 0
+	return unix.IoctlSetTermios(fd, setModes, modes)
 }
 
 // Slave returns the VMM's side, to be its stdin and stdout.
