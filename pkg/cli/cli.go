@@ -9,6 +9,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"unicode"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/nixvf/nixvf/pkg/fault"
@@ -70,8 +72,11 @@ func (t *Tool) main(about string, grammar any, args []string, run func(context.C
 		err = run(ctx, t)
 		stop()
 	}
-	if err == nil {
+	if err == nil && len(t.out) > 0 {
 		_, err = t.Stdout.Write(t.out)
+		if errors.Is(err, syscall.EPIPE) { // nobody reads any more, as in "| head"
+			return 128 + int(syscall.SIGPIPE)
+		}
 	}
 	t.report(err)
 	return fault.Code(err)
@@ -109,7 +114,7 @@ func buildVersion() string {
 // interrupted is the cause of a context that a signal ended.
 type interrupted struct{ syscall.Signal }
 
-func (i interrupted) Error() string { return "interrupted by " + i.Signal.String() }
+func (i interrupted) Error() string { return "interrupted by " + unix.SignalName(i.Signal) }
 
 // untilSignal returns a context that the first INT, TERM or HUP ends. From
 // then on signals have their default effect again, so that a second one ends
@@ -119,13 +124,13 @@ func untilSignal() (context.Context, func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
-		s, ok := <-signals
-		if !ok {
-			return
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			number := s.(syscall.Signal)
+			cancel(fault.Exit(interrupted{number}, 128+int(number)))
+		case <-ctx.Done():
 		}
-		signal.Stop(signals)
-		number := s.(syscall.Signal)
-		cancel(fault.Exit(interrupted{number}, 128+int(number)))
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
@@ -153,7 +158,7 @@ func (t *Tool) Document(ctx context.Context, what string) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case r := <-read:
-		if r.err == nil && len(strings.TrimSpace(string(r.data))) == 0 {
+		if r.err == nil && len(bytes.TrimSpace(r.data)) == 0 {
 			r.err = errors.New("nothing on stdin: the stage before this one failed or printed nothing")
 		}
 		return r.data, r.err
