@@ -1,0 +1,116 @@
+package eval
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/nix"
+)
+
+// answer is what the wrapper flake says (package nixos, wrapper.nix).
+type answer struct {
+	Kind       string   // "system", or why there is none
+	Name       string   // of the configuration
+	Names      []string // of all configurations, where one has to be chosen
+	System     string   // guest platform
+	Toplevel   value
+	Additional []value // virtualisation.additionalPaths
+}
+
+// value is a string of the Nix language with its context: what it refers to.
+type value struct {
+	Text    string
+	Context map[string]struct {
+		Path       bool     // a store path
+		AllOutputs bool     // a derivation's file and all that it needs
+		Outputs    []string // of a derivation
+	}
+}
+
+// parseAnswer reads the answer for a flake and the name asked for. An answer
+// without a system is an error.
+func parseAnswer(data []byte, flake, name string) (*answer, error) {
+	var a answer
+	if err := json.Unmarshal(data, &a); err != nil {
+		return nil, fmt.Errorf("nix eval: %w", err)
+	}
+	switch a.Kind {
+	case "system":
+		return &a, a.check()
+	case "none":
+		return nil, fmt.Errorf("flake %s has no nixosConfigurations", flake)
+	case "missing":
+		return nil, fmt.Errorf("flake %s has no configuration %q; it has %s", flake, name, list(a.Names))
+	case "several":
+		err := fmt.Errorf("flake %s has several configurations: %s", flake, list(a.Names))
+		return nil, fault.Hint(err, "name one, as in %s#%s", flake, a.Names[0])
+	case "foreign":
+		err := fmt.Errorf("configuration %q is not a NixOS configuration", a.Name)
+		return nil, fault.Hint(err, "nixvf wants what nixpkgs.lib.nixosSystem returns, of NixOS 21.11 or newer")
+	}
+	return nil, fmt.Errorf("nix eval: an answer of kind %q", a.Kind)
+}
+
+func (a *answer) check() error {
+	if len(a.Name) > bootdoc.MaxName {
+		return fmt.Errorf("configuration %q: its name is longer than %d bytes", a.Name, bootdoc.MaxName)
+	}
+	for _, path := range a.Additional {
+		if len(path.Context) == 0 && !strings.HasPrefix(path.Text, bootdoc.StoreDir+"/") {
+			return fmt.Errorf("additionalPaths: %q is not in the Nix store", path.Text)
+		}
+	}
+	return nil
+}
+
+// list is names for a message, in quotes where they need some.
+func list(names []string) string {
+	shown := make([]string, len(names))
+	for i, name := range names {
+		if shown[i] = name; strings.ContainsAny(name, ". \"#") {
+			shown[i] = fmt.Sprintf("%q", name)
+		}
+	}
+	return strings.Join(shown, ", ")
+}
+
+// wanted is all that the system and the additional paths refer to.
+func (a *answer) wanted() nix.Wanted {
+	want := nix.Wanted{Outputs: map[string][]string{}}
+	for _, v := range append([]value{a.Toplevel}, a.Additional...) {
+		if len(v.Context) == 0 { // a store path as plain text
+			base, _, _ := strings.Cut(strings.TrimPrefix(v.Text, bootdoc.StoreDir+"/"), "/")
+			want.Paths = append(want.Paths, bootdoc.StoreDir+"/"+base)
+		}
+		for path, what := range v.Context {
+			if what.Path || what.AllOutputs {
+				want.Paths = append(want.Paths, path)
+			}
+			want.Outputs[path] = append(want.Outputs[path], what.Outputs...)
+		}
+	}
+	for drv, outputs := range want.Outputs {
+		if slices.Sort(outputs); len(outputs) == 0 {
+			delete(want.Outputs, drv)
+		} else {
+			want.Outputs[drv] = slices.Compact(outputs)
+		}
+	}
+	slices.Sort(want.Paths)
+	want.Paths = slices.Compact(want.Paths)
+	return want
+}
+
+// derivation is the path of the system's derivation.
+func (a *answer) derivation() (string, error) {
+	for path, what := range a.Toplevel.Context {
+		if slices.Contains(what.Outputs, "out") {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("configuration %q: system.build.toplevel is not a derivation", a.Name)
+}

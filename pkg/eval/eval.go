@@ -1,0 +1,201 @@
+// Package eval turns a flake's NixOS configuration into a boot document: it
+// has nix evaluate and build the system, makes the registration of its
+// closure, and protects both from garbage collection.
+//
+// It owns the order of these steps and the sentences about what went wrong.
+// How nix is run is package nix's, the Nix code package nixos's, the
+// document's shape package bootdoc's.
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/nix"
+	"github.com/nixvf/nixvf/pkg/nixos"
+	"github.com/nixvf/nixvf/pkg/place"
+)
+
+// Request says what to evaluate.
+type Request struct {
+	Flake   string   // FLAKE[#NAME]
+	ID      string   // the VM's id, where it is not to be computed
+	NoLink  bool     // make no garbage collector roots by id
+	OutLink string   // a link to the system besides, "" for none
+	Options []string // for nix
+	Host    place.Host
+	Nix     nix.Terminal
+}
+
+// evaluation is a request under way.
+type evaluation struct {
+	Request
+	nix    *nix.Nix
+	flake  string // as the user knows it
+	name   string // of the configuration; "" until it is known
+	answer *answer
+	vm     place.VM
+	cache  string // nixvf's cache directory, without symbolic links
+	temp   string // a directory in there that goes at the end
+}
+
+// Document evaluates and builds what r asks for.
+func Document(ctx context.Context, r Request) (*bootdoc.Document, error) {
+	e := &evaluation{Request: r}
+	var err error
+	if e.flake, e.name, err = split(r.Flake); err != nil {
+		return nil, err
+	}
+	if r.OutLink != "" {
+		if e.OutLink, err = freeForLink(r.OutLink, r.Host.Dir); err != nil {
+			return nil, err
+		}
+	}
+	ref, err := resolve(e.flake, r.Host.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if e.nix, err = nix.Find(ctx, r.Nix, r.Options); err != nil {
+		return nil, err
+	}
+	if err := e.openCache(); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	defer os.RemoveAll(e.temp)
+	if err := e.evaluate(ctx, ref); err != nil {
+		return nil, err
+	}
+	return e.realise(ctx)
+}
+
+// evaluate asks the wrapper flake about the configuration.
+func (e *evaluation) evaluate(ctx context.Context, ref string) error {
+	settings, err := e.nix.Settings(ctx)
+	if err != nil {
+		return sentence(err, "cannot read nix's settings")
+	}
+	if !settings.Local() {
+		err := fmt.Errorf("nix's store is %s: nixvf needs this machine's own /nix/store, which the VM shares", settings.Store)
+		return fault.Hint(err, "see `store` in nix.conf, and NIX_REMOTE")
+	}
+	flake, err := e.nix.Metadata(ctx, ref)
+	if err != nil {
+		return e.unread(err)
+	}
+	wrapper, err := nixos.Install(filepath.Join(e.cache, "wrapper"), e.temp)
+	if err != nil {
+		return fmt.Errorf("wrapper flake: %w", err)
+	}
+	argument := "null"
+	if e.name != "" {
+		argument = nix.Quote(e.name)
+	}
+	out, err := e.nix.Eval(ctx, wrapper, "boot", flake.URL, "boot: boot "+argument)
+	if err != nil {
+		return sentence(err, "cannot evaluate %s", e.what())
+	}
+	if e.answer, err = parseAnswer(out, e.flake, e.name); err != nil {
+		return err
+	}
+	e.name = e.answer.Name
+	e.vm, err = e.Host.VM(e.ID, place.ID(flake.Origin, e.name), e.name)
+	return err
+}
+
+// realise builds the system and describes it.
+func (e *evaluation) realise(ctx context.Context) (*bootdoc.Document, error) {
+	link, err := e.link("system")
+	if err != nil {
+		return nil, err
+	}
+	drv, err := e.answer.derivation()
+	if err != nil {
+		return nil, err
+	}
+	toplevel, paths, err := e.nix.Build(ctx, e.answer.wanted(), drv, link)
+	if err != nil {
+		return nil, e.unbuilt(ctx, err)
+	}
+	doc, err := readSystem(toplevel)
+	if err != nil {
+		return nil, err
+	}
+	doc.Name, doc.ID = e.name, e.vm.ID
+	registration, err := e.register(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	doc.RegInfo = filepath.Join(registration, registrationFile)
+	paths = slices.DeleteFunc(paths, func(p string) bool { return p == toplevel })
+	doc.Roots = append([]string{toplevel, registration}, paths...)
+	if err := e.tidyRoots(doc.Roots); err != nil {
+		return nil, err
+	}
+	if e.OutLink == "" {
+		return doc, nil
+	}
+	return doc, sentence(e.nix.Root(ctx, e.OutLink, toplevel), "cannot make the link %s", e.OutLink)
+}
+
+// what names the configuration in a message.
+func (e *evaluation) what() string {
+	if e.name == "" {
+		return "flake " + e.flake
+	}
+	return fmt.Sprintf("configuration %q of flake %s", e.name, e.flake)
+}
+
+// unread is the error for a flake that nix could not read.
+func (e *evaluation) unread(err error) error {
+	err = sentence(err, "cannot read flake %s", e.flake)
+	if _, no := directory(e.flake, e.Host.Dir); no == nil && !strings.HasPrefix(e.flake, ".") && !filepath.IsAbs(e.flake) {
+		return fault.Hint(err, "the directory is ./%s", e.flake)
+	}
+	return err
+}
+
+// unbuilt is the error for a system that nix could not build. Where nothing
+// can build for the guest's platform, that is why.
+func (e *evaluation) unbuilt(ctx context.Context, err error) error {
+	if !nix.Explained(err) {
+		return err
+	}
+	settings, unknown := e.nix.Settings(ctx)
+	if unknown != nil || settings.Builds(e.answer.System) {
+		return fmt.Errorf("build of %s failed", e.name)
+	}
+	err = fmt.Errorf("build of %s failed: this machine (%s) builds nothing for %s and knows no builder that does",
+		e.name, settings.System, e.answer.System)
+	return fault.Hint(err, "ways to get one: nix-darwin's nix.linux-builder.enable, a remote %s machine in /etc/nix/machines, or a binary cache that holds the system", e.answer.System)
+}
+
+// sentence is err, or what text says in its place where nix itself has said the
+// rest. A nil err stays nil.
+func sentence(err error, text string, args ...any) error {
+	if err != nil && nix.Explained(err) {
+		return fmt.Errorf(text, args...)
+	}
+	return err
+}
+
+// freeForLink returns the absolute path of a link to be, where there is nothing
+// yet or a link into the store.
+func freeForLink(path, workdir string) (string, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(workdir, path)
+	}
+	target, err := os.Readlink(path)
+	switch {
+	case err == nil && strings.HasPrefix(target, bootdoc.StoreDir+"/"), errors.Is(err, os.ErrNotExist):
+		_, err := directory(filepath.Dir(path), workdir)
+		return path, err
+	}
+	return "", fmt.Errorf("--out-link: %q is there and is no link into the Nix store", path)
+}

@@ -1,0 +1,120 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/strictjson"
+)
+
+// readSystem reads boot.json of a system in the store. Kernel and initrd are
+// given by their real paths, so that they can be opened without the system.
+func readSystem(toplevel string) (*bootdoc.Document, error) {
+	path := filepath.Join(toplevel, "boot.json")
+	data, err := readBounded(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err := fmt.Errorf("%s: no such file", path)
+		return nil, fault.Hint(err, "NixOS 23.05 and newer make it, but not for a container (boot.isContainer)")
+	}
+	if err != nil {
+		return nil, err
+	}
+	doc, err := bootdoc.Bootspec(data)
+	if err != nil {
+		var all []error
+		for _, line := range fault.Lines(err) {
+			all = append(all, fmt.Errorf("%s: %s", path, line))
+		}
+		return nil, errors.Join(all...)
+	}
+	doc.Toplevel = toplevel
+	for name, file := range map[string]*string{"kernel": &doc.Kernel, "initrd": &doc.Initrd} {
+		if *file, err = filepath.EvalSymlinks(*file); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return doc, nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, strictjson.MaxSize+1))
+}
+
+// registrationFile is the file in the registration's store path that the guest
+// loads into its Nix database. Files beside it may carry more for the guest.
+const registrationFile = "registration"
+
+// register adds the registration of the closure of paths to the store and
+// returns its store path. The same closure gives the same path. The
+// registration is not in itself: its store path depends on its content.
+func (e *evaluation) register(ctx context.Context, paths []string) (string, error) {
+	data, err := e.nix.Registration(ctx, paths)
+	if err != nil {
+		return "", sentence(err, "cannot read the Nix database")
+	}
+	dir := filepath.Join(e.temp, "nixvf-registration") // the store path's name
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, registrationFile), data, 0o600); err != nil {
+		return "", err
+	}
+	added, err := e.nix.Add(ctx, dir)
+	if err != nil {
+		return "", sentence(err, "cannot add the registration to the store")
+	}
+	link, err := e.link("registration")
+	if err != nil || link == "" {
+		return added, err
+	}
+	return added, sentence(e.nix.Root(ctx, link, added), "cannot make the link %s", link)
+}
+
+// link returns the path of a garbage collector root by id, in a directory that
+// exists then; "" where no such roots are wanted.
+func (e *evaluation) link(name string) (string, error) {
+	if e.NoLink {
+		return "", nil
+	}
+	link := e.vm.Root(name)
+	return link, os.MkdirAll(filepath.Dir(link), 0o700)
+}
+
+// tidyRoots removes the links of earlier evaluations that nix did not replace,
+// since there were more additional paths then: those beside the link "system"
+// that lead to nothing in keep.
+func (e *evaluation) tidyRoots(keep []string) error {
+	if e.NoLink {
+		return nil
+	}
+	dir := filepath.Dir(e.vm.Root("system"))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		link := filepath.Join(dir, entry.Name())
+		target, err := os.Readlink(link)
+		if err != nil || !strings.HasPrefix(entry.Name(), "system-") || slices.Contains(keep, target) {
+			continue
+		}
+		if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package nix
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Flake is a flake that nix has found and fetched.
+type Flake struct {
+	// URL is the reference to evaluate: with the revision or hash that was
+	// fetched, or without where the tree is dirty.
+	URL string
+	// Origin says where the flake comes from, whatever its revision: the
+	// directory of a local flake, in git or not, else its reference.
+	Origin string
+}
+
+// Metadata fetches the flake that ref names. It writes no lock file.
+func (n *Nix) Metadata(ctx context.Context, ref string) (Flake, error) {
+	args := []string{"flake", "metadata", "--json", "--no-write-lock-file", ref}
+	out, err := n.flakeCommand(ctx, append(args, n.Options...)...)
+	if err != nil {
+		return Flake{}, err
+	}
+	return parseMetadata(out)
+}
+
+func parseMetadata(data []byte) (Flake, error) {
+	var meta struct {
+		URL      string
+		Resolved map[string]any
+	}
+	if err := json.Unmarshal(data, &meta); err != nil {
+		return Flake{}, fmt.Errorf("nix flake metadata: %w", err)
+	}
+	if meta.URL == "" || meta.Resolved == nil {
+		return Flake{}, fmt.Errorf("nix flake metadata: no url or no resolved reference in its output")
+	}
+	return Flake{URL: meta.URL, Origin: origin(meta.Resolved)}, nil
+}
+
+// origin is the part of a resolved reference that stays the same from one
+// revision to the next.
+func origin(ref map[string]any) string {
+	get := func(key string) string {
+		s, _ := ref[key].(string)
+		return s
+	}
+	local := get("path")
+	if u, err := url.Parse(get("url")); err == nil && u.Scheme == "file" && get("type") == "git" {
+		local = u.Path
+	}
+	keys, parts := []string{"type", "host", "owner", "repo", "url", "id", "ref", "dir"}, []string{}
+	if local != "" {
+		keys, parts = []string{"ref"}, []string{path.Join(local, get("dir"))}
+	}
+	for _, key := range keys {
+		if value := get(key); value != "" {
+			parts = append(parts, key+"="+value)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// Eval evaluates an attribute of the flake in the directory wrapper, whose
+// input called target is the flake at the reference given, and returns what
+// function makes of it as JSON. The user's options that are about inputs of
+// his flake are about inputs of that input.
+func (n *Nix) Eval(ctx context.Context, wrapper, attribute, target, function string) ([]byte, error) {
+	flake := url.URL{Scheme: "path", OmitHost: true, Path: wrapper, Fragment: attribute}
+	return n.flakeCommand(ctx, slices.Concat(
+		[]string{"eval", "--json", "--no-write-lock-file", flake.String(), "--apply", function},
+		[]string{"--override-input", "target", target},
+		belowTarget(n.Options))...)
+}
+
+// belowTarget rewrites options about a flake's inputs for the wrapper, of which
+// the flake is an input itself.
+func belowTarget(options []string) []string {
+	out := slices.Clone(options)
+	for i, option := range options[:max(0, len(options)-1)] {
+		if option == "--override-input" || option == "--update-input" {
+			out[i+1] = "target/" + out[i+1]
+		}
+	}
+	return out
+}
+
+// Quote returns s as a string of the Nix language.
+func Quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s) + `"`
+}

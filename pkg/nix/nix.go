@@ -1,0 +1,143 @@
+// Package nix runs the nix commands that nixvf needs and reads what they
+// print. What they say on stderr goes to the user untouched, so a failure is
+// explained by nix itself and an error of this package only says which command
+// failed ([Explained] tells such errors apart).
+//
+// It knows stores, derivations and flake references, nothing of NixOS, and
+// imports only package fault.
+package nix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nixvf/nixvf/pkg/fault"
+)
+
+// Nix is an installation of Nix.
+type Nix struct {
+	Version Version
+	// Options are given to each command that evaluates or builds, as the user
+	// wrote them.
+	Options []string
+
+	term  Terminal
+	nix   string // the programs' paths
+	store string
+}
+
+// Terminal is where nix talks to the user.
+type Terminal struct {
+	Stdin  io.Reader    // nix may ask whether a flake's settings are to be trusted
+	Stderr io.Writer    // messages, logs and progress
+	Trace  func(string) // is told each command line; may be nil
+}
+
+// features switches on what stock Nix still calls experimental.
+var features = []string{"--extra-experimental-features", "nix-command flakes"}
+
+// maxOutput is what is read of a command's output, in bytes. The registration
+// of 10,000 store paths takes about 10 MiB.
+const maxOutput = 256 << 20
+
+// grace is how long an interrupted nix may clean up before it is killed.
+const grace = 10 * time.Second
+
+// Find looks for Nix in PATH and asks for its version.
+func Find(ctx context.Context, term Terminal, options []string) (*Nix, error) {
+	n := &Nix{Options: options, term: term}
+	var err error
+	if n.nix, err = find("nix"); err != nil {
+		return nil, err
+	}
+	if n.store, err = find("nix-store"); err != nil {
+		return nil, err
+	}
+	out, err := n.run(ctx, n.nix, "--version")
+	if err != nil {
+		return nil, err
+	}
+	if n.Version, err = ParseVersion(string(out)); err != nil {
+		return nil, err
+	}
+	if !n.Version.AtLeast(Oldest) {
+		err := fmt.Errorf("nix %s is too old: nixvf needs %s or newer", n.Version, Oldest)
+		return nil, fault.Hint(err, "nix upgrade-nix, or https://nixos.org/download")
+	}
+	return n, nil
+}
+
+func find(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		err = fmt.Errorf("%s is not in PATH: Nix is not installed, or not set up in this shell", program)
+		return "", fault.Hint(err, "https://nixos.org/download says how to install Nix")
+	}
+	return path, nil
+}
+
+// Explained reports whether err says no more than that nix failed, after it
+// has told the user why.
+func Explained(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.Exited()
+}
+
+// run runs a program to its end and returns its output. When ctx ends, the
+// program is asked to stop and waited for, and the error is ctx's cause.
+func (n *Nix) run(ctx context.Context, program string, args ...string) ([]byte, error) {
+	if n.term.Trace != nil {
+		n.term.Trace(filepath.Base(program) + " " + strings.Join(args, " "))
+	}
+	var out bounded
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = n.term.Stdin, &out, n.term.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = grace
+	endWithParent(cmd)
+	runtime.LockOSThread() // the parent in the sense of endWithParent is a thread
+	defer runtime.UnlockOSThread()
+	err := cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, fmt.Errorf("%s %s: %w", filepath.Base(program), verb(args), err)
+	}
+	return out.data, nil
+}
+
+// flakeCommand runs a command of nix's newer interface.
+func (n *Nix) flakeCommand(ctx context.Context, args ...string) ([]byte, error) {
+	return n.run(ctx, n.nix, append(features[:2:2], args...)...)
+}
+
+// verb is the first argument that says what a command does, for messages.
+func verb(args []string) string {
+	if len(args) > 2 && args[0] == features[0] {
+		return args[2]
+	}
+	if len(args) > 0 {
+		return args[0]
+	}
+	return ""
+}
+
+// bounded keeps what is written to it, up to maxOutput bytes.
+type bounded struct{ data []byte }
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if len(b.data)+len(p) > maxOutput {
+		return 0, fmt.Errorf("printed more than %d MiB", maxOutput>>20)
+	}
+	b.data = append(b.data, p...)
+	return len(p), nil
+}

@@ -1,0 +1,114 @@
+package nix
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Settings is what nixvf wants to know of nix.conf and what overrides it.
+type Settings struct {
+	Store            string   // "auto", "daemon", "ssh-ng://host"
+	System           string   // this machine's platform, as in "aarch64-darwin"
+	ExtraPlatforms   []string // what this machine builds besides
+	Builders         string   // remote builders, or @FILE
+	ExternalBuilders []byte   // Determinate Nix's own Linux builder: JSON, empty elsewhere
+}
+
+// Settings asks nix for its settings.
+func (n *Nix) Settings(ctx context.Context) (Settings, error) {
+	words := []string{"config", "show"}
+	if !n.Version.AtLeast(configShow) {
+		words = []string{"show-config"}
+	}
+	out, err := n.flakeCommand(ctx, slices.Concat(words, []string{"--json"}, settingsOf(n.Options))...)
+	if err != nil {
+		return Settings{}, err
+	}
+	return parseSettings(out)
+}
+
+// configShow is the first version without `nix show-config`'s old name.
+var configShow = Version{2, 20}
+
+func parseSettings(data []byte) (Settings, error) {
+	var s Settings
+	var all map[string]struct{ Value json.RawMessage }
+	if err := json.Unmarshal(data, &all); err != nil {
+		return s, fmt.Errorf("nix's settings: %w", err)
+	}
+	for name, value := range map[string]any{
+		"store": &s.Store, "system": &s.System, "extra-platforms": &s.ExtraPlatforms, "builders": &s.Builders,
+	} {
+		if raw := all[name].Value; raw != nil {
+			if err := json.Unmarshal(raw, value); err != nil {
+				return s, fmt.Errorf("nix's settings: %s: %w", name, err)
+			}
+		}
+	}
+	s.ExternalBuilders = all["external-builders"].Value
+	return s, nil
+}
+
+// settingsOf picks the options that change one of [Settings], since
+// `nix config show` knows no others.
+func settingsOf(options []string) []string {
+	names := []string{"store", "system", "extra-platforms", "builders", "external-builders"}
+	var picked []string
+	for i := 0; i < len(options); i++ {
+		name := strings.TrimPrefix(options[i], "--")
+		switch rest := options[i:]; {
+		case name == "option" && len(rest) > 2:
+			picked = append(picked, rest[:3]...)
+			i += 2
+		case name != options[i] && slices.Contains(names, name) && len(rest) > 1:
+			picked = append(picked, rest[:2]...)
+			i++
+		}
+	}
+	return picked
+}
+
+// Local reports whether the store's files are this machine's /nix/store.
+func (s Settings) Local() bool {
+	name, _, _ := strings.Cut(s.Store, "?")
+	return slices.Contains([]string{"", "auto", "daemon", "local"}, name) && !strings.Contains(s.Store, "root=") ||
+		strings.HasPrefix(s.Store, "unix://") && !strings.Contains(s.Store, "root=")
+}
+
+// Builds reports whether something here can build for system: this machine, or
+// a builder that nix knows of.
+func (s Settings) Builds(system string) bool {
+	return s.System == system || slices.Contains(s.ExtraPlatforms, system) ||
+		machineBuilds(s.Builders, system, s.System) ||
+		strings.Contains(string(s.ExternalBuilders), `"`+system+`"`)
+}
+
+// machineBuilds reports whether one of the builders builds for system. They are
+// separated by line breaks or semicolons, each is a URL and a list of
+// platforms ("-": the same as here), and @FILE stands for the builders in a file
+// (Nix manual, "Remote Builds").
+func machineBuilds(builders, system, here string) bool {
+	for _, line := range strings.FieldsFunc(builders, func(r rune) bool { return r == '\n' || r == ';' }) {
+		line, _, _ = strings.Cut(line, "#")
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) == 0:
+		case strings.HasPrefix(fields[0], "@"):
+			data, err := os.ReadFile(fields[0][1:])
+			if err == nil && machineBuilds(strings.ReplaceAll(string(data), "@", " "), system, here) {
+				return true
+			}
+		case len(fields) == 1 || fields[1] == "-":
+			if here == system {
+				return true
+			}
+		case slices.Contains(strings.Split(fields[1], ","), system):
+			return true
+		}
+	}
+	return false
+}

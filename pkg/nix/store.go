@@ -1,0 +1,154 @@
+package nix
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Wanted is what shall be in the store: outputs of derivations, by the
+// derivation's path, and paths that need no building.
+type Wanted struct {
+	Outputs map[string][]string
+	Paths   []string
+}
+
+// Build realises what is wanted and returns all its store paths, sorted. first
+// is a derivation in it; its output "out" is returned on its own. Unless link
+// is empty, each path becomes a garbage collector root: link, link-1 and so on.
+func (n *Nix) Build(ctx context.Context, want Wanted, first, link string) (out string, paths []string, err error) {
+	args := []string{"build", "--json", "--no-link"}
+	if link != "" {
+		args = []string{"build", "--json", "--out-link", link}
+	}
+	args = append(args, n.Options...)
+	data, err := n.flakeCommand(ctx, append(args, n.installables(want, first)...)...)
+	if err != nil {
+		return "", nil, err
+	}
+	built, err := parseBuilt(data)
+	if err != nil {
+		return "", nil, err
+	}
+	paths = slices.Clone(want.Paths)
+	for drv, outputs := range want.Outputs {
+		for _, name := range outputs {
+			path := built[drv][name]
+			if path == "" {
+				return "", nil, fmt.Errorf("nix build: no output %q of %s in what it printed", name, drv)
+			}
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return built[first]["out"], slices.Compact(paths), nil
+}
+
+// installables returns what is wanted as nix build's arguments, first first.
+func (n *Nix) installables(want Wanted, first string) []string {
+	var args []string
+	for drv, outputs := range want.Outputs {
+		if n.Version.AtLeast(installables) {
+			drv += "^" + strings.Join(outputs, ",")
+		}
+		args = append(args, drv)
+	}
+	slices.SortFunc(args, func(a, b string) int {
+		if strings.HasPrefix(a, first) {
+			return -1
+		}
+		if strings.HasPrefix(b, first) {
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	return append(args, want.Paths...)
+}
+
+// parseBuilt reads the output of nix build --json: for each derivation its
+// outputs. Paths without a derivation are left out; old and new versions print
+// them differently.
+func parseBuilt(data []byte) (map[string]map[string]string, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("nix build: %w", err)
+	}
+	built := map[string]map[string]string{}
+	for _, raw := range list {
+		var one struct {
+			DrvPath string
+			Outputs map[string]string
+		}
+		if raw[0] != '{' {
+			continue
+		}
+		if err := json.Unmarshal(raw, &one); err != nil {
+			return nil, fmt.Errorf("nix build: %w", err)
+		}
+		if one.DrvPath != "" {
+			built[one.DrvPath] = one.Outputs
+		}
+	}
+	return built, nil
+}
+
+// Registration returns what `nix-store --load-db` reads to know the closure of
+// paths: one record for each store path, in the order of their names.
+func (n *Nix) Registration(ctx context.Context, paths []string) ([]byte, error) {
+	out, err := n.eachBatch(ctx, []string{"--query", "--requisites"}, paths)
+	if err != nil {
+		return nil, err
+	}
+	closure := strings.Fields(string(out))
+	slices.Sort(closure)
+	return n.eachBatch(ctx, []string{"--dump-db"}, slices.Compact(closure))
+}
+
+// eachBatch runs nix-store with as many of the paths as a command line takes,
+// again and again, and returns all output.
+func (n *Nix) eachBatch(ctx context.Context, args, paths []string) ([]byte, error) {
+	var all bytes.Buffer
+	for _, batch := range batches(paths, maxArguments) {
+		out, err := n.run(ctx, n.store, slices.Concat(args, batch)...)
+		if err != nil {
+			return nil, err
+		}
+		all.Write(out)
+	}
+	return all.Bytes(), nil
+}
+
+// maxArguments is the size of a command line in bytes. macOS stops at 1 MiB,
+// environment included.
+const maxArguments = 128 << 10
+
+// batches splits paths so that no part is longer than limit bytes, a
+// terminating NUL for each included.
+func batches(paths []string, limit int) [][]string {
+	var all [][]string
+	size := limit
+	for _, path := range paths {
+		if size += len(path) + 1; size > limit {
+			all, size = append(all, nil), len(path)+1
+		}
+		last := len(all) - 1
+		all[last] = append(all[last], path)
+	}
+	return all
+}
+
+// Add copies a file or directory into the store and returns its store path.
+func (n *Nix) Add(ctx context.Context, path string) (string, error) {
+	out, err := n.run(ctx, n.store, "--add", path)
+	return strings.TrimSpace(string(out)), err
+}
+
+// Root makes link, an absolute path, a garbage collector root for a store path.
+// It replaces a link into the store, and nothing else.
+func (n *Nix) Root(ctx context.Context, link, path string) error {
+	_, err := n.run(ctx, n.store, "--add-root", link, "--indirect", "--realise", path)
+	return err
+}

@@ -1,0 +1,77 @@
+# The flake that nixvf-eval evaluates. Its input `target` is the user's flake
+# (--override-input); its one output says what has to be realised to boot a
+# configuration of it, or, in place of Nix's messages about this file, why there
+# is nothing to boot. Package eval reads the answer.
+{
+  inputs.target.url = "path:/overridden-by-nixvf-eval";
+
+  outputs =
+    { target, ... }:
+    let
+      all = target.nixosConfigurations;
+      names = builtins.attrNames all;
+
+      # A value that can stand in a string, and what it needs: derivations with
+      # their outputs, and store paths that exist already.
+      describe = value: {
+        text = builtins.unsafeDiscardStringContext "${value}";
+        context = builtins.getContext "${value}";
+      };
+
+      # The configuration of the VM: the given one where nixvf's module is in it
+      # already, else its vmVariant with that module.
+      vmOf =
+        nixos:
+        if nixos ? config.nixvf then
+          nixos.config
+        else
+          (nixos.extendModules {
+            modules = [ { virtualisation.vmVariant = ./module.nix; } ];
+          }).config.virtualisation.vmVariant;
+
+      isNixos =
+        nixos:
+        nixos ? config.nixvf || nixos ? extendModules && nixos ? options.virtualisation.vmVariant;
+
+      boot =
+        name:
+        if !(all ? ${name}) then
+          {
+            kind = "missing";
+            inherit names;
+          }
+        else if !(isNixos all.${name}) then
+          {
+            kind = "foreign";
+            inherit name;
+          }
+        else
+          let
+            vm = vmOf all.${name};
+            inherit (vm.system.build) toplevel;
+          in
+          {
+            kind = "system";
+            inherit name;
+            inherit (toplevel) system;
+            toplevel = describe toplevel;
+            additional = map describe (vm.virtualisation.additionalPaths or [ ]);
+          };
+    in
+    {
+      # From a configuration's name, or null for the only one there is.
+      boot =
+        name:
+        if !(target ? nixosConfigurations) || names == [ ] then
+          { kind = "none"; }
+        else if name != null then
+          boot name
+        else if builtins.length names == 1 then
+          boot (builtins.head names)
+        else
+          {
+            kind = "several";
+            inherit names;
+          };
+    };
+}
