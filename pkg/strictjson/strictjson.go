@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -53,7 +54,7 @@ func Parse(data []byte) (*Object, error) {
 	}
 	top := gjson.ParseBytes(data)
 	if !top.IsObject() {
-		return nil, fmt.Errorf("a JSON %s, not an object", kind(top))
+		return nil, fmt.Errorf("%s, not an object", kind(top))
 	}
 	return newObject("", top, new([]error)), nil
 }
@@ -125,8 +126,11 @@ func (o *Object) String(key, def string) string {
 
 // Required returns the string at key, which must be there and not be empty.
 func (o *Object) Required(key string) string {
-	s := o.String(key, "")
-	if s == "" && (!o.Has(key) || o.fields[key].Type == gjson.String) {
+	s, ok := "", true
+	if o.Has(key) {
+		s, ok = o.text(key, o.fields[key])
+	}
+	if ok && s == "" {
 		o.Errorf(key, "missing or empty")
 	}
 	return s
@@ -219,8 +223,21 @@ func (o *Object) number(key string, v gjson.Result, low, high int64) (int64, boo
 		o.wrongType(key, v, "a number")
 		return 0, false
 	}
-	if v.Num != math.Trunc(v.Num) || v.Num < float64(low) || v.Num > float64(high) {
+	n, ok := whole(v)
+	if !ok || n < low || n > high {
 		o.Errorf(key, "%s is not a whole number from %d to %d", v.Raw, low, high)
+		return 0, false
+	}
+	return n, true
+}
+
+// whole returns v as a whole number. One like 2.0 or 1e3 is read as a float64,
+// which is exact up to 2^53.
+func whole(v gjson.Result) (int64, bool) {
+	if n, err := strconv.ParseInt(v.Raw, 10, 64); err == nil {
+		return n, true
+	}
+	if v.Num != math.Trunc(v.Num) || math.Abs(v.Num) > 1<<53 {
 		return 0, false
 	}
 	return int64(v.Num), true
@@ -235,20 +252,22 @@ func (o *Object) object(key string, v gjson.Result) (*Object, bool) {
 }
 
 func (o *Object) wrongType(key string, v gjson.Result, want string) {
-	o.Errorf(key, "a %s, where %s is wanted", kind(v), want)
+	o.Errorf(key, "%s, where %s is wanted", kind(v), want)
 }
 
 // kind names the type of v as JSON's specification (RFC 8259) does.
 func kind(v gjson.Result) string {
 	switch {
 	case v.IsObject():
-		return "object"
+		return "an object"
 	case v.IsArray():
-		return "array"
+		return "an array"
 	case v.Type == gjson.True || v.Type == gjson.False:
-		return "boolean"
+		return "a boolean"
+	case v.Type == gjson.Null:
+		return "null"
 	}
-	return strings.ToLower(v.Type.String())
+	return "a " + strings.ToLower(v.Type.String())
 }
 
 // tooDeep reports whether brackets outside of strings nest beyond maxDepth.
