@@ -78,10 +78,19 @@ func list(names []string) string {
 	return strings.Join(shown, ", ")
 }
 
-// wanted is all that the system and the additional paths refer to.
-func (a *answer) wanted() nix.Wanted {
+// system is what has to be built for the system itself.
+func (a *answer) system() (nix.Wanted, error) {
+	want := wanted(a.Toplevel)
+	if len(want.Outputs) != 1 || len(want.Paths) != 0 {
+		return want, fmt.Errorf("configuration %q: system.build.toplevel is not a derivation", a.Name)
+	}
+	return want, nil
+}
+
+// wanted is all that values refer to.
+func wanted(values ...value) nix.Wanted {
 	want := nix.Wanted{Outputs: map[string][]string{}}
-	for _, v := range append([]value{a.Toplevel}, a.Additional...) {
+	for _, v := range values {
 		if len(v.Context) == 0 { // a store path as plain text
 			base, _, _ := strings.Cut(strings.TrimPrefix(v.Text, bootdoc.StoreDir+"/"), "/")
 			want.Paths = append(want.Paths, bootdoc.StoreDir+"/"+base)
@@ -90,27 +99,17 @@ func (a *answer) wanted() nix.Wanted {
 			if what.Path || what.AllOutputs {
 				want.Paths = append(want.Paths, path)
 			}
-			want.Outputs[path] = append(want.Outputs[path], what.Outputs...)
+			if len(what.Outputs) > 0 {
+				want.Outputs[path] = unique(append(want.Outputs[path], what.Outputs...))
+			}
 		}
 	}
-	for drv, outputs := range want.Outputs {
-		if slices.Sort(outputs); len(outputs) == 0 {
-			delete(want.Outputs, drv)
-		} else {
-			want.Outputs[drv] = slices.Compact(outputs)
-		}
-	}
-	slices.Sort(want.Paths)
-	want.Paths = slices.Compact(want.Paths)
+	want.Paths = unique(want.Paths)
 	return want
 }
 
-// derivation is the path of the system's derivation.
-func (a *answer) derivation() (string, error) {
-	for path, what := range a.Toplevel.Context {
-		if slices.Contains(what.Outputs, "out") {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("configuration %q: system.build.toplevel is not a derivation", a.Name)
+// unique sorts list and drops what is in it twice.
+func unique(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
 }

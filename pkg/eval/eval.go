@@ -111,37 +111,65 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 
 // realise builds the system and describes it.
 func (e *evaluation) realise(ctx context.Context) (*bootdoc.Document, error) {
-	link, err := e.link("system")
+	toplevel, additional, err := e.build(ctx)
 	if err != nil {
 		return nil, err
-	}
-	drv, err := e.answer.derivation()
-	if err != nil {
-		return nil, err
-	}
-	toplevel, paths, err := e.nix.Build(ctx, e.answer.wanted(), drv, link)
-	if err != nil {
-		return nil, e.unbuilt(ctx, err)
 	}
 	doc, err := readSystem(toplevel)
 	if err != nil {
 		return nil, err
 	}
-	doc.Name, doc.ID = e.name, e.vm.ID
-	registration, err := e.register(ctx, paths)
+	registration, err := e.register(ctx, append(additional, toplevel))
 	if err != nil {
 		return nil, err
 	}
+	doc.Name, doc.ID = e.name, e.vm.ID
 	doc.RegInfo = filepath.Join(registration, registrationFile)
-	paths = slices.DeleteFunc(paths, func(p string) bool { return p == toplevel })
-	doc.Roots = append([]string{toplevel, registration}, paths...)
-	if err := e.tidyRoots(doc.Roots); err != nil {
-		return nil, err
-	}
+	doc.Roots = append([]string{toplevel, registration}, additional...)
 	if e.OutLink == "" {
 		return doc, nil
 	}
 	return doc, sentence(e.nix.Root(ctx, e.OutLink, toplevel), "cannot make the link %s", e.OutLink)
+}
+
+// build builds the system and the additional paths, and returns where they are
+// in the store. Additional is what else there is.
+func (e *evaluation) build(ctx context.Context) (toplevel string, additional []string, err error) {
+	want, err := e.answer.system()
+	if err != nil {
+		return "", nil, err
+	}
+	system, err := e.realiseAs(ctx, "system", want)
+	if err != nil {
+		return "", nil, err
+	}
+	rest := wanted(e.answer.Additional...)
+	for drv, outputs := range want.Outputs {
+		if slices.Equal(rest.Outputs[drv], outputs) { // NixOS's own modules list the system
+			delete(rest.Outputs, drv)
+		}
+	}
+	if additional, err = e.realiseAs(ctx, "additional", rest); err != nil {
+		return "", nil, err
+	}
+	additional = slices.DeleteFunc(additional, func(path string) bool { return path == system[0] })
+	return system[0], additional, e.tidyRoots(additional)
+}
+
+// realiseAs has nix realise what is wanted under roots called link.
+func (e *evaluation) realiseAs(ctx context.Context, link string, want nix.Wanted) ([]string, error) {
+	if len(want.Outputs) == 0 && len(want.Paths) == 0 {
+		return nil, nil
+	}
+	link, err := e.link(link)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := e.nix.Build(ctx, want, link)
+	if err != nil {
+		return nil, e.unbuilt(ctx, err)
+	}
+	return paths, nil
 }
 
 // what names the configuration in a message.

@@ -30,11 +30,7 @@ func readSystem(toplevel string) (*bootdoc.Document, error) {
 	}
 	doc, err := bootdoc.Bootspec(data)
 	if err != nil {
-		var all []error
-		for _, line := range fault.Lines(err) {
-			all = append(all, fmt.Errorf("%s: %s", path, line))
-		}
-		return nil, errors.Join(all...)
+		return nil, unfit(path, err)
 	}
 	doc.Toplevel = toplevel
 	for name, file := range map[string]*string{"kernel": &doc.Kernel, "initrd": &doc.Initrd} {
@@ -43,6 +39,16 @@ func readSystem(toplevel string) (*bootdoc.Document, error) {
 		}
 	}
 	return doc, nil
+}
+
+// unfit is the error for a boot.json that bootdoc found wrong: a line for each
+// finding.
+func unfit(path string, err error) error {
+	var all []error
+	for _, line := range fault.Lines(err) {
+		all = append(all, fmt.Errorf("%s: %s", path, line))
+	}
+	return fault.Hint(errors.Join(all...), "was the system made with nixvf's NixOS module, and with its boot.bootspec.extensions?")
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -94,27 +100,23 @@ func (e *evaluation) link(name string) (string, error) {
 	return link, os.MkdirAll(filepath.Dir(link), 0o700)
 }
 
-// tidyRoots removes the links of earlier evaluations that nix did not replace,
-// since there were more additional paths then: those beside the link "system"
-// that lead to nothing in keep.
+// tidyRoots removes the links to additional paths of earlier evaluations that
+// nix has not replaced, since there were more of them: those to nothing in keep.
 func (e *evaluation) tidyRoots(keep []string) error {
-	if e.NoLink {
-		return nil
-	}
-	dir := filepath.Dir(e.vm.Root("system"))
+	dir := filepath.Dir(e.vm.Root("additional"))
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
+	if e.NoLink || errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	for _, entry := range entries {
 		link := filepath.Join(dir, entry.Name())
 		target, err := os.Readlink(link)
-		if err != nil || !strings.HasPrefix(entry.Name(), "system-") || slices.Contains(keep, target) {
+		if err != nil || !strings.HasPrefix(entry.Name(), "additional") || slices.Contains(keep, target) {
 			continue
 		}
 		if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return nil
+	return err
 }

@@ -16,56 +16,46 @@ type Wanted struct {
 	Paths   []string
 }
 
-// Build realises what is wanted and returns all its store paths, sorted. first
-// is a derivation in it; its output "out" is returned on its own. Unless link
-// is empty, each path becomes a garbage collector root: link, link-1 and so on.
-func (n *Nix) Build(ctx context.Context, want Wanted, first, link string) (out string, paths []string, err error) {
+// Build realises what is wanted and returns its store paths, sorted. Unless
+// link is empty, each becomes a garbage collector root: link, link-1 and so on.
+func (n *Nix) Build(ctx context.Context, want Wanted, link string) ([]string, error) {
 	args := []string{"build", "--json", "--no-link"}
 	if link != "" {
 		args = []string{"build", "--json", "--out-link", link}
 	}
-	args = append(args, n.Options...)
-	data, err := n.flakeCommand(ctx, append(args, n.installables(want, first)...)...)
+	data, err := n.flakeCommand(ctx, slices.Concat(args, n.Options, n.installables(want))...)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	built, err := parseBuilt(data)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	paths = slices.Clone(want.Paths)
+	paths := slices.Clone(want.Paths)
 	for drv, outputs := range want.Outputs {
 		for _, name := range outputs {
 			path := built[drv][name]
 			if path == "" {
-				return "", nil, fmt.Errorf("nix build: no output %q of %s in what it printed", name, drv)
+				return nil, fmt.Errorf("nix build: no output %q of %s in what it printed", name, drv)
 			}
 			paths = append(paths, path)
 		}
 	}
 	slices.Sort(paths)
-	return built[first]["out"], slices.Compact(paths), nil
+	return slices.Compact(paths), nil
 }
 
-// installables returns what is wanted as nix build's arguments, first first.
-func (n *Nix) installables(want Wanted, first string) []string {
-	var args []string
+// installables returns what is wanted as arguments of nix build.
+func (n *Nix) installables(want Wanted) []string {
+	args := slices.Clone(want.Paths)
 	for drv, outputs := range want.Outputs {
 		if n.Version.AtLeast(installables) {
 			drv += "^" + strings.Join(outputs, ",")
 		}
 		args = append(args, drv)
 	}
-	slices.SortFunc(args, func(a, b string) int {
-		if strings.HasPrefix(a, first) {
-			return -1
-		}
-		if strings.HasPrefix(b, first) {
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
-	return append(args, want.Paths...)
+	slices.Sort(args)
+	return args
 }
 
 // parseBuilt reads the output of nix build --json: for each derivation its
