@@ -36,6 +36,7 @@
         cp ${busybox}/busybox root/bin/busybox
         cp -r ${./modules} root/lib/modules
         cp ${./stage-1} root/init
+        cp ${./cmdline} root/cmdline
         chmod +x root/init
         cd root
         find . -exec touch -h -d @1 {} +
@@ -112,8 +113,9 @@
             echo -n "$params" >$out/kernel-params
             echo -n $system >$out/system
             echo "$boot" >$out/boot.json
-            for script in init check dhcp; do
-              sed "s|@toplevel@|$out|; s|@busybox@|${busybox}|; s|@nix@|${nix}|" ${./stage-2}/$script >$out/$script
+            cp ${./cmdline} $out/cmdline
+            for script in init profile check dhcp stop; do
+              sed "s|@toplevel@|$out|g; s|@busybox@|${busybox}|g; s|@nix@|${nix}|g" ${./stage-2}/$script >$out/$script
               chmod +x $out/$script
             done
           '';
