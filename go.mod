@@ -27,5 +27,6 @@ require (
 	github.com/ulikunitz/xz v0.5.15 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/term v0.45.0 // indirect
+	golang.org/x/tools v0.39.0 // indirect
 	mvdan.cc/sh/v3 v3.13.1 // indirect
 )

@@ -33,6 +33,7 @@ var edges = map[string][]string{
 	"nixos":      {"fault"},
 	"place":      {"bootdoc", "expand", "fault"},
 	"qemu":       {"fault"},
+	"rootdisk":   {"bootdoc", "disk", "place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},
 }

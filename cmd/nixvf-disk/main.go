@@ -1,0 +1,116 @@
+// Nixvf-disk makes ext4 disk images. The work is done by packages disk and
+// rootdisk.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/disk"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/rootdisk"
+)
+
+const about = `Make a disk image: a raw, sparse file that holds an empty ext4 file system. An image that
+exists is never touched, whatever it holds.
+
+With a path, that image, for any use:
+
+  nixvf-disk --size 20G --label nixos root.raw
+
+Without, as a stage of the pipeline: read a boot document, make the root disk that it describes if
+there is none, and pass the document on unchanged. (nixvf-boot does so too; here it is done early.)
+
+  nixvf-eval .#darwinVM | nixvf-disk | nixvf-args | nixvf-boot
+
+Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024.`
+
+type command struct {
+	Path   string  `arg:"" optional:"" help:"Image to make; without one, a boot document is read from stdin."`
+	Size   *string `placeholder:"SIZE" help:"Size of the image (default 1G; in the pipeline, the document's)."`
+	Label  *string `placeholder:"LABEL" help:"Label of the file system (default nixos)."`
+	Format string  `enum:"ext4,none" default:"ext4" help:"What the image holds: ext4, or nothing (none)."`
+	ID     string  `name:"id" placeholder:"ID" help:"In the pipeline: id of the VM ($NIXVF_ID)."`
+	cli.Common
+}
+
+func main() {
+	var c command
+	cli.Main("nixvf-disk", about, &c, c.run)
+}
+
+func (c *command) run(ctx context.Context, t *cli.Tool) error {
+	if c.Path == "" {
+		return c.filter(ctx, t)
+	}
+	if c.ID != "" {
+		return fault.Usage(errors.New("--id is for the pipeline, a PATH for use without it"))
+	}
+	root := rootdisk.Root{Path: c.Path, Spec: disk.Spec{Size: 1 << 30, Format: disk.Format(c.Format)}}
+	if root.Spec.Format == disk.Ext4 {
+		root.Spec.Label = place.RootLabel
+	}
+	if err := c.override(&root.Spec); err != nil {
+		return fault.Usage(err)
+	}
+	return ensure(ctx, t, root, true)
+}
+
+// filter makes the disk of the document on stdin and prints the document.
+func (c *command) filter(ctx context.Context, t *cli.Tool) error {
+	data, err := t.Document(ctx, "boot document")
+	if err != nil {
+		return err
+	}
+	doc, warnings, err := bootdoc.Parse(data)
+	if err != nil {
+		return err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	host := place.Host{Lookup: os.LookupEnv, Dir: dir, Files: os.DirFS("/")}
+	root, more, err := rootdisk.Of(doc, host, c.ID)
+	for _, w := range append(warnings, more...) {
+		t.Warn("%s", w)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.override(&root.Spec); err != nil {
+		return fault.Usage(err)
+	}
+	t.Print(data)
+	return ensure(ctx, t, root, c.Verbose)
+}
+
+// override applies the flags to what an image shall be.
+func (c *command) override(spec *disk.Spec) error {
+	if c.Label != nil {
+		spec.Label = *c.Label
+	}
+	if c.Size == nil {
+		return nil
+	}
+	size, err := disk.ParseSize(*c.Size)
+	spec.Size = size
+	return err
+}
+
+// ensure makes the disk; tell says whether an image that is there is worth a
+// line.
+func ensure(ctx context.Context, t *cli.Tool, root rootdisk.Root, tell bool) error {
+	created, err := root.Ensure(ctx)
+	if err == nil && tell && !created && root.Path != "" {
+		t.Say("%s exists: left as it is", root.Path)
+	}
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
