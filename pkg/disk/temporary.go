@@ -16,7 +16,7 @@ import (
 // process: what can be locked was left behind by a kill.
 type temporary struct {
 	*os.File
-	placed bool
+	renamed bool
 }
 
 // prefix is how the names of the temporaries of path begin; digits follow.
@@ -51,9 +51,9 @@ func inPlace(f *os.File) bool {
 	return err == nil && os.SameFile(named, opened)
 }
 
-// discard closes the temporary and, unless it was placed, removes it.
+// discard closes the temporary and removes its name if it still has it.
 func (t *temporary) discard() {
-	if !t.placed {
+	if !t.renamed {
 		os.Remove(t.Name())
 	}
 	t.Close()
@@ -62,8 +62,9 @@ func (t *temporary) discard() {
 // place gives the temporary its final name unless that is taken.
 func (t *temporary) place(path string) error {
 	err := renameExclusive(t.Name(), path)
+	t.renamed = err == nil
 	if unsupported(err) {
-		err = linkExclusive(t.Name(), path)
+		err = t.link(path)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		if err := absent(path); err != nil {
@@ -74,26 +75,23 @@ func (t *temporary) place(path string) error {
 	if err != nil {
 		return cause(err)
 	}
-	t.placed = true
 	flushDir(filepath.Dir(path))
 	return nil
+}
+
+// link is for file systems that cannot rename without replacing: the image
+// then has two names until the temporary is discarded.
+func (t *temporary) link(path string) error {
+	err := os.Link(t.Name(), path)
+	if unsupported(err) {
+		return fmt.Errorf("the file system can neither rename without replacing nor link: %w", cause(err))
+	}
+	return err
 }
 
 // unsupported reports whether err means that the file system cannot do it.
 func unsupported(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM)
-}
-
-// linkExclusive does in two steps what renameExclusive does in one.
-func linkExclusive(from, to string) error {
-	err := os.Link(from, to)
-	if unsupported(err) {
-		return fmt.Errorf("the file system can neither rename without replacing nor link: %w", cause(err))
-	}
-	if err != nil {
-		return err
-	}
-	return os.Remove(from)
 }
 
 // flushDir makes the new name last. The image is whole by now and at its
@@ -122,7 +120,7 @@ func sweep(path string) {
 }
 
 // removeStale removes the temporary called name if nobody owns it. A kill
-// within linkExclusive leaves a second name of target, the image itself: that
+// after link leaves a second name of target, the image itself: that
 // one goes without a lock, which could be in the way of a VM.
 func removeStale(name string, target os.FileInfo) {
 	info, err := os.Lstat(name)
