@@ -31,7 +31,7 @@ type Request struct {
 	OutLink string   // a link to the system besides, "" for none
 	Options []string // for nix
 	Host    place.Host
-	Nix     nix.Terminal
+	Log     nix.Log
 }
 
 // evaluation is a request under way.
@@ -62,7 +62,7 @@ func Document(ctx context.Context, r Request) (*bootdoc.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.nix, err = nix.Find(ctx, r.Nix, r.Options); err != nil {
+	if e.nix, err = nix.Find(ctx, r.Log, r.Options); err != nil {
 		return nil, err
 	}
 	if err := e.openCache(); err != nil {

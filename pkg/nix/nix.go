@@ -15,9 +15,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
+
+	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nixvf/nixvf/pkg/fault"
 )
@@ -29,15 +30,14 @@ type Nix struct {
 	// wrote them.
 	Options []string
 
-	term  Terminal
+	log   Log
 	nix   string // the programs' paths
 	store string
 }
 
-// Terminal is where nix talks to the user.
-type Terminal struct {
-	Stdin  io.Reader    // nix may ask whether a flake's settings are to be trusted
-	Stderr io.Writer    // messages, logs and progress
+// Log is where nix's messages go, and nixvf's about nix.
+type Log struct {
+	Stderr io.Writer    // messages, logs and progress of nix itself
 	Trace  func(string) // is told each command line; may be nil
 }
 
@@ -52,8 +52,8 @@ const maxOutput = 256 << 20
 const grace = 10 * time.Second
 
 // Find looks for Nix in PATH and asks for its version.
-func Find(ctx context.Context, term Terminal, options []string) (*Nix, error) {
-	n := &Nix{Options: options, term: term}
+func Find(ctx context.Context, log Log, options []string) (*Nix, error) {
+	n := &Nix{Options: options, log: log}
 	var err error
 	if n.nix, err = find("nix"); err != nil {
 		return nil, err
@@ -94,12 +94,10 @@ func Explained(err error) bool {
 // run runs a program to its end and returns its output. When ctx ends, the
 // program is asked to stop and waited for, and the error is ctx's cause.
 func (n *Nix) run(ctx context.Context, program string, args ...string) ([]byte, error) {
-	if n.term.Trace != nil {
-		n.term.Trace(filepath.Base(program) + " " + strings.Join(args, " "))
-	}
-	var out bounded
+	n.trace(program, args)
+	out := bounded{limit: maxOutput}
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = n.term.Stdin, &out, n.term.Stderr
+	cmd.Stdout, cmd.Stderr = &out, n.log.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = grace
 	endWithParent(cmd)
@@ -120,6 +118,22 @@ func (n *Nix) flakeCommand(ctx context.Context, args ...string) ([]byte, error) 
 	return n.run(ctx, n.nix, append(features[:2:2], args...)...)
 }
 
+// trace reports a command line, as a shell would take it.
+func (n *Nix) trace(program string, args []string) {
+	if n.log.Trace == nil {
+		return
+	}
+	line := filepath.Base(program)
+	for _, arg := range args {
+		quoted, err := syntax.Quote(arg, syntax.LangPOSIX)
+		if err != nil {
+			quoted = fmt.Sprintf("%q", arg)
+		}
+		line += " " + quoted
+	}
+	n.log.Trace(line)
+}
+
 // verb is the first argument that says what a command does, for messages.
 func verb(args []string) string {
 	if len(args) > 2 && args[0] == features[0] {
@@ -131,12 +145,15 @@ func verb(args []string) string {
 	return ""
 }
 
-// bounded keeps what is written to it, up to maxOutput bytes.
-type bounded struct{ data []byte }
+// bounded keeps what is written to it, and no more than limit bytes.
+type bounded struct {
+	data  []byte
+	limit int
+}
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if len(b.data)+len(p) > maxOutput {
-		return 0, fmt.Errorf("printed more than %d MiB", maxOutput>>20)
+	if len(b.data)+len(p) > b.limit {
+		return 0, fmt.Errorf("printed more than %d bytes", b.limit)
 	}
 	b.data = append(b.data, p...)
 	return len(p), nil

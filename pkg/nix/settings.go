@@ -20,19 +20,18 @@ type Settings struct {
 
 // Settings asks nix for its settings.
 func (n *Nix) Settings(ctx context.Context) (Settings, error) {
-	words := []string{"config", "show"}
-	if !n.Version.AtLeast(configShow) {
-		words = []string{"show-config"}
+	args := append([]string{"--json"}, settingsOf(n.Options)...)
+	quiet := *n
+	quiet.log.Stderr = nil // some versions say that the command has a new name
+	out, err := quiet.flakeCommand(ctx, append([]string{"show-config"}, args...)...)
+	if Explained(err) {
+		out, err = n.flakeCommand(ctx, append([]string{"config", "show"}, args...)...)
 	}
-	out, err := n.flakeCommand(ctx, slices.Concat(words, []string{"--json"}, settingsOf(n.Options))...)
 	if err != nil {
 		return Settings{}, err
 	}
 	return parseSettings(out)
 }
-
-// configShow is the first version without `nix show-config`'s old name.
-var configShow = Version{2, 20}
 
 func parseSettings(data []byte) (Settings, error) {
 	var s Settings
