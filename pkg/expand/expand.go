@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -21,13 +23,17 @@ import (
 // them it is taken as it is, spaces included.
 const shellChars = "$`\\\"'~*?"
 
+// maxLength is the longest path in bytes, PATH_MAX of Linux. It also bounds
+// how deep expressions nest, since the shell library recurses.
+const maxLength = 4096
+
 // Path expands s as a POSIX shell expands the value of an assignment (variables,
 // quotes and tilde, no globs, no splitting), and makes it absolute against
 // dir, which must be absolute itself. lookup returns a variable of the
 // environment.
 func Path(s, dir string, lookup func(string) (string, bool)) (string, error) {
 	path := s
-	if strings.ContainsAny(s, shellChars) {
+	if len(s) <= maxLength && strings.ContainsAny(s, shellChars) {
 		word, err := parse(s)
 		if err != nil {
 			return "", err
@@ -39,7 +45,11 @@ func Path(s, dir string, lookup func(string) (string, bool)) (string, error) {
 	switch {
 	case path == "":
 		return "", fmt.Errorf("%q is an empty path", s)
-	case strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case len(path) > maxLength:
+		return "", fmt.Errorf("%.40q… is longer than %d bytes", path, maxLength)
+	case !utf8.ValidString(path):
+		return "", fmt.Errorf("%q is not UTF-8 text", path)
+	case strings.ContainsFunc(path, unicode.IsControl):
 		return "", fmt.Errorf("%q holds a control character", path)
 	case !filepath.IsAbs(path):
 		path = filepath.Join(dir, path)
@@ -64,6 +74,7 @@ func parse(s string) (*syntax.Word, error) {
 }
 
 func literal(word *syntax.Word, lookup func(string) (string, bool)) (string, error) {
+	unescape(word)
 	out, err := expand.Literal(&expand.Config{Env: environ(lookup), NoUnset: true}, word)
 	var command expand.UnexpectedCommandError
 	switch {
@@ -73,6 +84,36 @@ func literal(word *syntax.Word, lookup func(string) (string, bool)) (string, err
 		return "", errors.New(reason(err))
 	}
 	return out, nil
+}
+
+// unescape puts what backslashes quote into single quotes: [expand.Literal]
+// handles them in double quotes only.
+func unescape(word *syntax.Word) {
+	syntax.Walk(word, func(node syntax.Node) bool {
+		if w, ok := node.(*syntax.Word); ok {
+			var parts []syntax.WordPart
+			for _, part := range w.Parts {
+				parts = append(parts, split(part)...)
+			}
+			w.Parts = parts
+		}
+		return true
+	})
+}
+
+func split(part syntax.WordPart) (parts []syntax.WordPart) {
+	for {
+		lit, ok := part.(*syntax.Lit)
+		if !ok {
+			return append(parts, part)
+		}
+		before, after, found := strings.Cut(lit.Value, `\`)
+		if !found || after == "" {
+			return append(parts, lit)
+		}
+		parts = append(parts, &syntax.Lit{Value: before}, &syntax.SglQuoted{Value: after[:1]})
+		part = &syntax.Lit{Value: after[1:]}
+	}
 }
 
 // reason is the message of a shell library's error without its position.
