@@ -83,11 +83,11 @@ func convert(origin, from, to string) error {
 // that git does not know.
 func (h Host) copiedWith(path string) (flake string) {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		switch {
-		case h.exists(filepath.Join(dir, ".git")):
-			return ""
-		case flake == "" && h.exists(filepath.Join(dir, "flake.nix")):
+		if flake == "" && h.exists(filepath.Join(dir, "flake.nix")) {
 			flake = dir
+		}
+		if h.exists(filepath.Join(dir, ".git")) {
+			flake = ""
 		}
 		if dir == filepath.Dir(dir) {
 			return flake
