@@ -33,7 +33,7 @@ Environment: NIXVF_ID (as --id), XDG_STATE_HOME, XDG_CACHE_HOME, and nix's own v
 Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 type flags struct {
-	Flake   string `arg:"" optional:"" default:"." placeholder:"FLAKE[#NAME]" help:"The flake and the configuration's name (${default})."`
+	Flake   string `arg:"" optional:"" default:"." name:"FLAKE#NAME" help:"The flake and the configuration's name (${default})."`
 	Query   string `placeholder:"PATH" help:"Print only what this gjson path finds in the document."`
 	OutLink string `placeholder:"PATH" help:"Make one more link to the system, here."`
 	NoLink  bool   `help:"Make no links in the state directory."`

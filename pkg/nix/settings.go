@@ -94,20 +94,28 @@ func machineBuilds(builders, system, here string) bool {
 	for _, line := range strings.FieldsFunc(builders, func(r rune) bool { return r == '\n' || r == ';' }) {
 		line, _, _ = strings.Cut(line, "#")
 		fields := strings.Fields(line)
-		switch {
-		case len(fields) == 0:
-		case strings.HasPrefix(fields[0], "@"):
-			data, err := os.ReadFile(fields[0][1:])
-			if err == nil && machineBuilds(strings.ReplaceAll(string(data), "@", " "), system, here) {
+		if len(fields) == 0 {
+			continue
+		}
+		platforms := here
+		if len(fields) > 1 && fields[1] != "-" {
+			platforms = fields[1]
+		}
+		if file, ok := strings.CutPrefix(fields[0], "@"); ok {
+			if data, err := os.ReadFile(file); err == nil && fileBuilds(string(data), system, here) {
 				return true
 			}
-		case len(fields) == 1 || fields[1] == "-":
-			if here == system {
-				return true
-			}
-		case slices.Contains(strings.Split(fields[1], ","), system):
+		} else if slices.Contains(strings.Split(platforms, ","), system) {
 			return true
 		}
 	}
 	return false
+}
+
+// fileBuilds is machineBuilds for the lines of a file. Files in files are left
+// out, since they could go on for ever.
+func fileBuilds(text, system, here string) bool {
+	return slices.ContainsFunc(strings.Split(text, "\n"), func(line string) bool {
+		return !strings.HasPrefix(strings.TrimSpace(line), "@") && machineBuilds(line, system, here)
+	})
 }

@@ -1,0 +1,52 @@
+package nix
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestOrigin(t *testing.T) {
+	tests := []struct{ name, resolved, want string }{
+		{"plain directory", `{"path": "/home/me/vm", "type": "path"}`, "/home/me/vm"},
+		{"git", `{"type": "git", "url": "file:///home/me/vm"}`, "/home/me/vm"},
+		{"subdirectory", `{"dir": "sub", "type": "git", "url": "file:///home/me/my%20vm"}`, "/home/me/my vm/sub"},
+		{"branch", `{"ref": "next", "type": "git", "url": "file:///home/me/vm"}`, "/home/me/vm ref=next"},
+		{"github", `{"owner": "o", "repo": "r", "type": "github"}`, "type=github owner=o repo=r"},
+		{"revision", `{"owner": "o", "repo": "r", "type": "github", "rev": "0123", "narHash": "sha256-x", "lastModified": 1}`,
+			"type=github owner=o repo=r"},
+		{"remote git", `{"type": "git", "url": "https://example.org/x", "revCount": 3, "dirtyRev": "x"}`, "type=git url=https://example.org/x"},
+		{"tarball", `{"type": "tarball", "url": "file:///x.tar.gz"}`, "type=tarball url=file:///x.tar.gz"},
+	}
+	for _, tt := range tests {
+		flake, err := parseMetadata([]byte(`{"url": "u", "resolved": ` + tt.resolved + `}`))
+		if err != nil || flake.Origin != tt.want || flake.URL != "u" {
+			t.Errorf("%s: %+v, %v; want %q", tt.name, flake, err, tt.want)
+		}
+	}
+	for _, bad := range []string{``, `{}`, `{"url": "u"}`, `{"url": "", "resolved": {}}`, `{"url": 1, "resolved": {}}`} {
+		if _, err := parseMetadata([]byte(bad)); err == nil {
+			t.Errorf("%q: no error", bad)
+		}
+	}
+}
+
+func TestBelowTarget(t *testing.T) {
+	options := []string{"--override-input", "nixpkgs", "/x", "--impure", "--update-input", "a/b", "--inputs-from", ".", "--override-input"}
+	want := []string{"--override-input", "target/nixpkgs", "/x", "--impure", "--update-input", "target/a/b", "--inputs-from", ".", "--override-input"}
+	kept := slices.Clone(options)
+	if got := belowTarget(options); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if !slices.Equal(options, kept) {
+		t.Errorf("the options were changed: %q", options)
+	}
+	if got := belowTarget(nil); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	if got, want := Quote("a\"b\\c${d}\ne"), `"a\"b\\c\${d}\ne"`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
