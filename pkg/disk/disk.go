@@ -31,17 +31,18 @@ const (
 	SectorSize = 512
 
 	// BlockSize is the size of an ext4 block in bytes, and what the size of
-	// every image is rounded up to. It is the page size of the kernels that
-	// mount these images, and mkfs.ext4's choice from 512 MiB upwards.
+	// every image is rounded up to: the largest that every kernel mounts, and
+	// what mkfs.ext4 chooses from 512 MiB upwards.
 	BlockSize = 4096
 
 	// MinSize is the smallest ext4 image, in bytes. go-diskfs gives every file
 	// system a journal of at least 4 MiB (1024 blocks, the least that the
-	// kernel's jbd2 takes); this leaves twice as much for files.
+	// kernel's jbd2 takes); this leaves twice as much room for files.
 	MinSize = 16 << 20
 
 	// MaxSize is the largest image, in bytes: the largest that was made and
-	// found clean by e2fsck. go-diskfs takes about 25 µs for each MiB.
+	// found clean by e2fsck. A gibibyte takes go-diskfs about 25 ms, whatever
+	// the size.
 	MaxSize = 1 << 40
 
 	// MaxLabel is the longest label in bytes: s_volume_name in the superblock
@@ -105,12 +106,15 @@ func printable(s string) bool {
 //
 // The image appears at path whole or not at all. Something that is already
 // there, be it a directory, a device or a symbolic link to nowhere, is never
-// touched: the error then says what it is and errors.Is(err, fs.ErrExist) is
-// true. That is also what all but one get of those who create the same path at
-// once. After an error, or when ctx ends first, nothing is left behind; a kill
-// may leave a file .NAME.nixvf-DIGITS beside path, which the next Create of the
+// touched: the error then says what it is, and errors.Is(err, fs.ErrExist) is
+// true. Of those who create the same path at once, all but one get this too.
+// After an error, or when ctx ends first, nothing is left behind. A kill may
+// leave a file .NAME.nixvf-DIGITS beside path, which the next Create of the
 // same path removes.
 func Create(ctx context.Context, path string, spec Spec) error {
+	if err := spec.Check(); err != nil {
+		return err
+	}
 	if err := create(ctx, path, spec); err != nil {
 		return &fs.PathError{Op: "create", Path: path, Err: err}
 	}
@@ -118,9 +122,6 @@ func Create(ctx context.Context, path string, spec Spec) error {
 }
 
 func create(ctx context.Context, path string, spec Spec) error {
-	if err := spec.Check(); err != nil {
-		return err
-	}
 	sweep(path)
 	if err := absent(path); err != nil {
 		return err

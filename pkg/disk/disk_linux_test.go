@@ -2,7 +2,9 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -56,4 +58,22 @@ func TestCreateOnTmpfs(t *testing.T) {
 	}
 	wantNames(t, dir, "x.raw")
 	checked(t, path)
+}
+
+// TestMemory: go-diskfs leaves 3 MB of garbage for each group of 128 MiB.
+func TestMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector takes memory of its own")
+	}
+	out, err := helper(filepath.Join(t.TempDir(), "x.raw"), 20<<30).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var peak int64 // KiB
+	if _, line, ok := strings.Cut(string(out), "VmHWM:"); ok {
+		fmt.Sscan(line, &peak)
+	}
+	if peak == 0 || peak > 64<<10 {
+		t.Errorf("took %d KiB of memory, want at most 64 MiB", peak)
+	}
 }

@@ -175,7 +175,7 @@ const features = "has_journal ext_attr dir_index filetype extent 64bit flex_bg m
 
 func TestExt4Identity(t *testing.T) {
 	id := uuid.New()
-	make := func(spec Spec) map[string]string {
+	made := func(spec Spec) map[string]string {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "x.raw")
 		if err := Create(t.Context(), path, spec); err != nil {
@@ -184,11 +184,11 @@ func TestExt4Identity(t *testing.T) {
 		checked(t, path)
 		return header(t, path)
 	}
-	given := make(Spec{Size: MinSize, Format: Ext4, Label: "sixteen bytes ok", UUID: id})
+	given := made(Spec{Size: MinSize, Format: Ext4, Label: "sixteen bytes ok", UUID: id})
 	if given["Filesystem UUID"] != id.String() || given["Filesystem volume name"] != "sixteen bytes ok" {
 		t.Errorf("got UUID %q, label %q", given["Filesystem UUID"], given["Filesystem volume name"])
 	}
-	one, two := make(Spec{Size: MinSize, Format: Ext4}), make(Spec{Size: MinSize, Format: Ext4})
+	one, two := made(Spec{Size: MinSize, Format: Ext4}), made(Spec{Size: MinSize, Format: Ext4})
 	for _, field := range []string{"Filesystem UUID", "Directory Hash Seed"} {
 		if one[field] == two[field] || one[field] == "" {
 			t.Errorf("%s %q is not random", field, one[field])
