@@ -2,9 +2,8 @@ package launchdoc
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
-
-	"mvdan.cc/sh/v3/syntax"
 )
 
 // Names of the formats that [Document.Render] knows.
@@ -52,19 +51,29 @@ func join(args []string, end string) ([]byte, error) {
 func Command(argv []string) ([]byte, error) {
 	var b strings.Builder
 	for i, a := range argv {
-		quoted, err := syntax.Quote(a, syntax.LangPOSIX)
-		if err != nil {
-			return nil, fmt.Errorf("argv: %q: %w", a, err)
-		}
 		switch {
+		case strings.Contains(a, "\x00"):
+			return nil, fmt.Errorf("argv: %q holds NUL", a)
 		case i == 0:
 		case strings.HasPrefix(a, "-"):
 			b.WriteString(" \\\n  ")
 		default:
 			b.WriteString(" ")
 		}
-		b.WriteString(quoted)
+		b.WriteString(quote(a))
 	}
 	b.WriteString("\n")
 	return []byte(b.String()), nil
+}
+
+// plain matches what no shell takes for syntax, wherever it stands.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
+
+// quote returns a as a word of a POSIX shell. Other than the quoting of
+// mvdan.cc/sh, it has no character that it must refuse.
+func quote(a string) string {
+	if plain.MatchString(a) {
+		return a
+	}
+	return "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 }

@@ -60,6 +60,8 @@ func parseObject(data []byte) (*Document, error) {
 		top.Errorf("argv", "missing%s", hintBoot(top))
 	} else if len(doc.Argv) == 0 {
 		top.Errorf("argv", "empty")
+	} else if strings.HasPrefix(doc.Argv[0], "-") {
+		top.Errorf("argv[0]", "%q is a flag, where the program's name belongs", doc.Argv[0])
 	}
 	for _, o := range top.Objects("disks") {
 		doc.Disks = append(doc.Disks, readDisk(o))
@@ -125,7 +127,7 @@ func absolute(o *strictjson.Object, key, p string) string {
 
 func parseArray(data []byte) (*Document, error) {
 	var list []any
-	if err := json.Unmarshal(data, &list); err != nil {
+	if err := json.Unmarshal(data, &list); err != nil || !utf8.Valid(data) {
 		return nil, errors.New("launch document: not a complete JSON array")
 	}
 	argv := make([]string, len(list))
