@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"mvdan.cc/sh/v3/syntax"
+
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/nix"
@@ -47,7 +49,7 @@ func parseAnswer(data []byte, flake, name string) (*answer, error) {
 		return nil, fmt.Errorf("flake %s has no configuration %q; it has %s", flake, name, list(a.Names))
 	case "several":
 		err := fmt.Errorf("flake %s has several configurations: %s", flake, list(a.Names))
-		return nil, fault.Hint(err, "name one, as in %s#%s", flake, a.Names[0])
+		return nil, fault.Hint(err, "name one, as in %s", argument(flake, a.Names[0]))
 	case "foreign":
 		err := fmt.Errorf("configuration %q is not a NixOS configuration", a.Name)
 		return nil, fault.Hint(err, "nixvf wants what nixpkgs.lib.nixosSystem returns, of NixOS 21.11 or newer")
@@ -65,6 +67,19 @@ func (a *answer) check() error {
 		}
 	}
 	return nil
+}
+
+// argument is the command line's argument for a configuration, quoted for a
+// shell where it needs that.
+func argument(flake, name string) string {
+	arg := flake + "#" + list([]string{name})
+	if !strings.ContainsAny(arg, ` "'$`) {
+		return arg
+	}
+	if quoted, err := syntax.Quote(arg, syntax.LangPOSIX); err == nil {
+		return quoted
+	}
+	return arg
 }
 
 // list is names for a message, in quotes where they need some.

@@ -3,39 +3,65 @@ package eval
 import (
 	"os"
 	"path/filepath"
-	"time"
+	"syscall"
 )
 
-// stale is the age at which a temporary directory belongs to no running
-// nixvf-eval any more, even if it waits for a long build: it uses the directory
-// before and after, for moments.
-const stale = 24 * time.Hour
-
 // openCache makes the cache directory, and in it a directory for temporary
-// files, and clears what killed runs left there.
-func (e *evaluation) openCache() error {
+// files that is locked as long as the process lives. It removes those whose
+// process is gone. The returned function removes this one.
+func (e *evaluation) openCache() (closeCache func(), err error) {
 	cache, err := e.Host.Cache()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	parent := filepath.Join(cache, "tmp")
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	if e.cache, err = filepath.EvalSymlinks(cache); err != nil {
-		return err
+		return nil, err
 	}
+	all, err := lock(parent, 0) // from here on nobody takes a new directory for an old one
+	if err != nil {
+		return nil, err
+	}
+	defer all.Close()
 	sweep(parent)
-	e.temp, err = os.MkdirTemp(filepath.Join(e.cache, "tmp"), "eval-")
-	return err
+	if e.temp, err = os.MkdirTemp(filepath.Join(e.cache, "tmp"), "eval-"); err != nil {
+		return nil, err
+	}
+	own, err := lock(e.temp, 0)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		os.RemoveAll(e.temp)
+		own.Close()
+	}, nil
 }
 
-// sweep removes stale directories. One that cannot be removed does no harm.
+// sweep removes the directories in parent that no process has locked. One that
+// cannot be removed does no harm.
 func sweep(parent string) {
 	entries, _ := os.ReadDir(parent)
 	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > stale {
-			os.RemoveAll(filepath.Join(parent, entry.Name()))
+		dir := filepath.Join(parent, entry.Name())
+		if own, err := lock(dir, syscall.LOCK_NB); err == nil {
+			os.RemoveAll(dir)
+			own.Close()
 		}
 	}
+}
+
+// lock opens a directory and locks it until it is closed, or the process ends.
+func lock(dir string, flags int) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|flags); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }

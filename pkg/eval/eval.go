@@ -65,10 +65,11 @@ func Document(ctx context.Context, r Request) (*bootdoc.Document, error) {
 	if e.nix, err = nix.Find(ctx, r.Log, r.Options); err != nil {
 		return nil, err
 	}
-	if err := e.openCache(); err != nil {
+	closeCache, err := e.openCache()
+	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	defer os.RemoveAll(e.temp)
+	defer closeCache()
 	if err := e.evaluate(ctx, ref); err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Query returns what path, in gjson's syntax, finds in the document: a string
-// as it is, anything else as JSON, and a line break.
+// as it is, anything else as JSON, on one line.
 func Query(doc *bootdoc.Document, path string) ([]byte, error) {
 	data, err := doc.Marshal()
 	if err != nil {
@@ -19,7 +19,7 @@ func Query(doc *bootdoc.Document, path string) ([]byte, error) {
 	if !found.Exists() {
 		return nil, fmt.Errorf("--query: nothing at %q in the boot document", path)
 	}
-	text := found.Raw
+	text := gjson.Get(found.Raw, "@ugly").Raw // on one line
 	if found.Type == gjson.String {
 		text = found.Str
 	}

@@ -1,0 +1,68 @@
+package eval
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/nix"
+)
+
+func TestParseAnswer(t *testing.T) {
+	tests := []struct{ answer, failure, hint string }{
+		{`{"kind": "none"}`, "flake ./x has no nixosConfigurations", ""},
+		{`{"kind": "missing", "names": ["a", "web.prod"]}`, `flake ./x has no configuration "vm"; it has a, "web.prod"`, ""},
+		{`{"kind": "several", "names": ["web.prod", "b"]}`, `flake ./x has several configurations: "web.prod", b`, `name one, as in './x#"web.prod"'`},
+		{`{"kind": "several", "names": ["a", "b"]}`, `flake ./x has several configurations: a, b`, "name one, as in ./x#a"},
+		{`{"kind": "foreign", "name": "vm"}`, `configuration "vm" is not a NixOS configuration`, "nixvf wants what"},
+		{`{"kind": "system", "name": "` + strings.Repeat("n", 129) + `"}`, "its name is longer than 128 bytes", ""},
+		{`{"kind": "system", "name": "vm", "additional": [{"text": "/etc/passwd", "context": {}}]}`,
+			`additionalPaths: "/etc/passwd" is not in the Nix store`, ""},
+		{`{"kind": "other"}`, `kind "other"`, ""},
+		{`[]`, "nix eval: json", ""},
+	}
+	for _, tt := range tests {
+		_, err := parseAnswer([]byte(tt.answer), "./x", "vm")
+		if err == nil || !strings.Contains(err.Error(), tt.failure) {
+			t.Errorf("%s: %v, want %q", tt.answer, err, tt.failure)
+		}
+		if hints := fault.Hints(err); (len(hints) > 0) != (tt.hint != "") || len(hints) > 0 && !strings.Contains(hints[0], tt.hint) {
+			t.Errorf("%s: hints %q, want %q", tt.answer, hints, tt.hint)
+		}
+	}
+}
+
+func TestWanted(t *testing.T) {
+	a, err := parseAnswer([]byte(`{
+		"kind": "system", "name": "vm", "system": "aarch64-linux",
+		"toplevel": {"text": "/nix/store/t", "context": {"/nix/store/t.drv": {"outputs": ["out"]}}},
+		"additional": [
+			{"text": "/nix/store/t", "context": {"/nix/store/t.drv": {"outputs": ["out"]}}},
+			{"text": "/nix/store/a/bin/x", "context": {"/nix/store/a.drv": {"outputs": ["out"]}}},
+			{"text": "/nix/store/a-dev", "context": {"/nix/store/a.drv": {"outputs": ["dev"]}}},
+			{"text": "/nix/store/s", "context": {"/nix/store/s": {"path": true}}},
+			{"text": "/nix/store/p/q", "context": {}},
+			{"text": "/nix/store/b.drv", "context": {"/nix/store/b.drv": {"allOutputs": true}}}
+		]}`), ".", "vm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	system, err := a.system()
+	if want := (nix.Wanted{Outputs: map[string][]string{"/nix/store/t.drv": {"out"}}}); err != nil || !reflect.DeepEqual(system, want) {
+		t.Errorf("system: %v, %v", system, err)
+	}
+	got := wanted(a.Additional...)
+	if want := []string{"/nix/store/b.drv", "/nix/store/p", "/nix/store/s"}; !slices.Equal(got.Paths, want) {
+		t.Errorf("paths: %q", got.Paths)
+	}
+	outputs := map[string][]string{"/nix/store/t.drv": {"out"}, "/nix/store/a.drv": {"dev", "out"}}
+	if !reflect.DeepEqual(got.Outputs, outputs) {
+		t.Errorf("outputs: %q", got.Outputs)
+	}
+	a.Toplevel.Context = nil
+	if _, err := a.system(); err == nil {
+		t.Error("a toplevel without a derivation: no error")
+	}
+}
