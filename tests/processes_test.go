@@ -1,0 +1,77 @@
+//go:build linux
+
+package tests
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// processes returns the processes whose environment holds each of the given
+// settings, and whose command line begins with a program of the given name;
+// any program, if that is empty.
+func processes(t *testing.T, program string, env []string) []int {
+	t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, dir := range dirs {
+		environ, err := os.ReadFile(filepath.Join(dir, "environ"))
+		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		argv0, _, _ := bytes.Cut(cmdline, []byte{0})
+		if err != nil || !strings.HasPrefix(filepath.Base(string(argv0)), program) || !hasAll(environ, env) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+func hasAll(environ []byte, env []string) bool {
+	for _, setting := range env {
+		if !bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+setting+"\x00")) {
+			return false
+		}
+	}
+	return len(environ) > 0
+}
+
+// killVMM kills the QEMU that runs with env.
+func killVMM(t *testing.T, env []string) {
+	t.Helper()
+	pids := processes(t, "qemu-system-", env)
+	if len(pids) != 1 {
+		t.Fatalf("%d QEMUs run, not one", len(pids))
+	}
+	if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectNone waits for the end of all processes that run with env.
+func expectNone(t *testing.T, env []string) {
+	t.Helper()
+	var pids []int
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if pids = processes(t, "", env); len(pids) == 0 {
+			return
+		}
+	}
+	for _, pid := range pids {
+		cmdline, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+		t.Errorf("process %d is left: %q", pid, cmdline)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}

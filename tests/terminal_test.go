@@ -1,0 +1,244 @@
+//go:build linux
+
+package tests
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long a test waits for what should come soon. A guest under
+// an emulated CPU takes its time on a busy machine.
+const patience = time.Minute
+
+// screen is a terminal on which a command runs, and a person before it.
+type screen struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	master *os.File
+	slave  *os.File
+	modes  unix.Termios // before the command started
+	mu     sync.Mutex
+	seen   bytes.Buffer
+}
+
+// onScreen runs a command with document as its stdin and a terminal for the
+// rest, as at the end of a pipeline.
+func onScreen(t *testing.T, document string, env []string, name string, args ...string) *screen {
+	t.Helper()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin, err := os.Open(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	cmd := exec.Command(name, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, slave, slave
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 1}
+	s := &screen{t: t, cmd: cmd, master: master, slave: slave, modes: modes(t, slave)}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go s.watch()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		master.Close()
+		slave.Close()
+	})
+	return s
+}
+
+func modes(t *testing.T, f *os.File) unix.Termios {
+	t.Helper()
+	m, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *m
+}
+
+func (s *screen) watch() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := s.master.Read(buf)
+		s.mu.Lock()
+		s.seen.Write(buf[:n])
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen.String()
+}
+
+// expect waits until want stands on the screen, and clears it up to there.
+func (s *screen) expect(want string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		s.mu.Lock()
+		if i := bytes.Index(s.seen.Bytes(), []byte(want)); i >= 0 {
+			s.seen.Next(i + len(want))
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+	}
+	s.t.Fatalf("%q did not appear; the screen holds %q", want, s.text())
+}
+
+func (s *screen) press(keys string) {
+	s.t.Helper()
+	if _, err := s.master.WriteString(keys); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// end waits for the command's end and checks its status, and that the terminal
+// is as it was.
+func (s *screen) end(status int) {
+	s.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- s.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			s.t.Fatal(err)
+		}
+	case <-time.After(patience):
+		s.t.Fatalf("it does not end; the screen holds %q", s.text())
+	}
+	if got := s.cmd.ProcessState.ExitCode(); got != status {
+		s.t.Errorf("exit status %d, want %d; the screen holds %q", got, status, s.text())
+	}
+	if after := modes(s.t, s.slave); after != s.modes {
+		s.t.Errorf("terminal modes changed from %+v to %+v", s.modes, after)
+	}
+}
+
+// standInDocument writes a launch document for the stand-in and returns its
+// path and the environment to run it in.
+func standInDocument(t *testing.T) (document string, env []string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"kernel", "initrd"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	document = filepath.Join(dir, "launch.json")
+	text := strings.ReplaceAll(`{"id": "vm-1", "directories": [{"path": "@/state/nixvf/vm-1/run/xchg", "temporary": true}],
+		"disks": [{"path": "@/disk.raw", "size": 67108864, "format": "ext4", "fsLabel": "nixos"}],
+		"argv": ["vfkit", "--kernel", "@/kernel", "--initrd", "@/initrd", "--kernel-cmdline", "x",
+		"--device", "virtio-blk,path=@/disk.raw", "--device", "virtio-serial,stdio"]}`, "@", dir)
+	if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return document, []string{"XDG_STATE_HOME=" + filepath.Join(dir, "state")}
+}
+
+func TestTerminalIsRaw(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("ctrl-] . stops it, twice by force\r\n")
+	s.expect("stand-in guest is up\r\n")
+	// ^C ^Z ^\ ^S ^Q ^D, carriage return, and ctrl-] for the guest
+	for _, key := range []string{"\x03", "\x1a", "\x1c", "\x13", "\x11", "\x04", "\r", "\x1d\x1d", "\x1dx"} {
+		s.press(key)
+		s.expect(strings.Replace(key, "\x1d\x1d", "\x1d", 1))
+	}
+	s.press("\x1d.")
+	s.expect("asking the guest to stop; once more forces it")
+	s.expect("asked to Stop\r\n")
+	s.end(0)
+}
+
+func TestTerminalTwiceForces(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, append(env, "STANDIN=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("stand-in guest is up\r\n")
+	s.press("\x1d.")
+	s.expect("asked to Stop\r\n")
+	s.press("\x1d.")
+	s.expect("asked twice: ending vfkit by force")
+	s.end(128 + int(syscall.SIGKILL))
+}
+
+func TestTerminalStopTimeout(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, append(env, "STANDIN=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit", "--stop-timeout", "1s")
+	s.expect("stand-in guest is up\r\n")
+	s.press("\x1d.")
+	s.expect("the guest did not stop within 1s: ending vfkit by force")
+	s.end(128 + int(syscall.SIGKILL))
+}
+
+// TestTerminalOfGuest does with a real guest what a person does.
+func TestTerminalOfGuest(t *testing.T) {
+	needGuest(t)
+	document, env := guestDocument(t)
+	boot := filepath.Join(bin, "nixvf-boot")
+	const prompt = "nixvf-guest# "
+
+	s := onScreen(t, document, env, boot)
+	s.expect(prompt)
+	s.press("sleep 1000; echo sleep=$?\r")
+	s.expect("sleep=$?\r\n")
+	time.Sleep(time.Second)
+	s.press("\x03")
+	s.expect(prompt)
+	s.press("echo still $((40+2))\r")
+	s.expect("still 42\r\n")
+	s.press("poweroff\r")
+	s.end(0)
+
+	s = onScreen(t, document, env, boot)
+	s.expect(prompt)
+	s.press("\x1d.")
+	s.end(0)
+
+	s = onScreen(t, document, env, boot)
+	s.expect(prompt)
+	killVMM(t, env)
+	s.expect("nixvf-boot: qemu was ended by a signal: killed\r\n")
+	s.end(128 + int(syscall.SIGKILL))
+}
+
+// guestDocument evaluates the test guest's flake into a launch document.
+func guestDocument(t *testing.T) (document string, env []string) {
+	t.Helper()
+	dir := t.TempDir()
+	flake := filepath.Join(dir, "flake")
+	if out, err := exec.Command("guest/make-flake", flake).CombinedOutput(); err != nil {
+		t.Fatalf("make-flake: %v\n%s", err, out)
+	}
+	env = []string{"XDG_STATE_HOME=" + filepath.Join(dir, "state"), "XDG_CACHE_HOME=" + filepath.Join(dir, "cache")}
+	document = filepath.Join(dir, "launch.json")
+	cmd := exec.Command("sh", "-c", fmt.Sprintf(`PATH=%s:$PATH; nixvf-eval .#darwinVM | nixvf-args >%s`, bin, document))
+	cmd.Dir, cmd.Env = flake, append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("evaluating the guest: %v\n%s", err, out)
+	}
+	return document, env
+}
