@@ -2,155 +2,16 @@ package eval
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
-	"github.com/nixvf/nixvf/pkg/fault"
-	"github.com/nixvf/nixvf/pkg/nix"
 	"github.com/nixvf/nixvf/pkg/place"
 )
-
-// The tests below run the installed Nix on flakes in the shape of NixOS
-// configurations. They need neither network nor a builder: the systems are
-// directories of symlinks, made by nix itself.
-
-// flakeText has SYSTEM replaced by this machine's platform.
-const flakeText = `{
-  inputs.dep = { url = "path:/none"; flake = false; };
-  outputs = { self, dep }: let
-    derive = name: args: derivation ({ inherit name; system = "SYSTEM"; builder = "/bin/sh"; } // args);
-    directory = name: path: derive name {
-      builder = "builtin:buildenv";
-      derivations = "true 5 1 ${path}";
-      manifest = builtins.toFile "manifest" name;
-    };
-    part = name: path: builtins.path { inherit name path; };
-    toplevel = name: directory "nixos-system-${name}" (part "good" ./good);
-    machine = toplevel: { config = { nixvf = { }; system.build = { inherit toplevel; }; }; };
-    withPaths = name: additionalPaths: { config = (machine (toplevel name)).config // {
-      virtualisation = { inherit additionalPaths; };
-    }; };
-  in {
-    inherit dep;
-    nixosConfigurations = {
-      vm = machine (toplevel "vm");
-      "web.prod" = machine (toplevel "web");
-      more = withPaths "more" [
-        (toplevel "more")
-        (toplevel "other")
-        "${directory "tool" (part "good" ./good)}/kernel"
-        ./flake.nix
-        (builtins.toFile "text" "x")
-        (builtins.unsafeDiscardStringContext "${builtins.toFile "plain" "y"}")
-      ];
-      dep = machine (directory "dep" "${builtins.seq (builtins.readFile "${dep}/file") (part "good" ./good)}");
-      outside = withPaths "outside" [ "/etc/passwd" ];
-      throws = throw "this is why";
-      throwsInside = machine (toplevel (throw "this is why"));
-      foreign = { config.system.build.toplevel = toplevel "foreign"; };
-      fails = machine (derive "fails" { args = [ "-c" "echo this is why >&2; exit 3" ]; });
-      riscv = machine (derive "riscv" { system = "riscv64-linux"; });
-      slow = machine (derive "slow" { args = [ "-c" "echo started; exec /bin/sleep 60" ]; });
-      noBoot = machine (directory "no-boot" (part "empty" ./empty));
-      noExtension = machine (directory "no-extension" (part "bare" ./bare));
-      string = machine "not a derivation";
-    };
-  };
-}`
-
-// one is a flake with a single configuration.
-const one = `{ outputs = { self }: { nixosConfigurations.only = throw "the only one"; }; }`
-
-const bootspec = `"org.nixos.bootspec.v1": {"init": "/nix/store/x/init", "kernel": "KERNEL", "initrd": "KERNEL",
-	"kernelParams": ["a", "b=c,d"], "label": "test system", "system": "aarch64-linux", "toplevel": "/nix/store/x"}`
-
-// platform is this machine's, in Nix's words.
-func platform() string {
-	return map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + "-" + runtime.GOOS
-}
-
-func write(t *testing.T, files map[string]string) {
-	t.Helper()
-	for path, text := range files {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// realNix sets up the environment for the installed Nix.
-func realNix(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("nix"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	home := t.TempDir()
-	t.Setenv("HOME", home)
-	t.Setenv("XDG_CACHE_HOME", home+"/cache")
-	t.Setenv("XDG_STATE_HOME", home+"/state")
-	t.Setenv("XDG_CONFIG_HOME", home+"/config")
-	t.Setenv("NIX_CONFIG", "build-users-group =\nsandbox = false\nsubstituters =\nbuilders =\nflake-registry =\n")
-	t.Setenv("NIX_REMOTE", os.Getenv("NIX_REMOTE"))
-}
-
-// newFlake makes the flake in a directory of its own and returns that.
-func newFlake(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	flake := filepath.Join(dir, "flake")
-	kernel := filepath.Join(dir, "link")
-	spec := strings.ReplaceAll(bootspec, "KERNEL", kernel)
-	write(t, map[string]string{
-		filepath.Join(dir, "bzImage"):          "kernel",
-		filepath.Join(flake, "flake.nix"):      strings.ReplaceAll(flakeText, "SYSTEM", platform()),
-		filepath.Join(flake, "good/boot.json"): "{" + spec + `, "io.github.nixvf.v1": {"cores": 3, "later": {"x": [1]}}}`,
-		filepath.Join(flake, "good/kernel"):    "kernel",
-		filepath.Join(flake, "bare/boot.json"): "{" + spec + "}",
-		filepath.Join(flake, "empty/file"):     "",
-		filepath.Join(dir, "dep/file"):         "",
-		filepath.Join(dir, "one/flake.nix"):    one,
-		filepath.Join(dir, "none/flake.nix"):   "{ outputs = { self }: { }; }",
-	})
-	if err := os.Symlink("bzImage", kernel); err != nil {
-		t.Fatal(err)
-	}
-	return flake
-}
-
-// request is for arg in the directory dir.
-func request(dir, arg string, stderr *bytes.Buffer) Request {
-	return Request{
-		Flake: arg, Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, Log: nix.Log{Stderr: stderr},
-		Options: []string{"--override-input", "dep", filepath.Join(filepath.Dir(dir), "dep")},
-	}
-}
-
-func evaluate(t *testing.T, r Request) *bootdoc.Document {
-	t.Helper()
-	doc, err := Document(t.Context(), r)
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", r.Flake, err, r.Log.Stderr)
-	}
-	return doc
-}
 
 func TestDocument(t *testing.T) {
 	realNix(t)
@@ -251,6 +112,7 @@ func TestAdditionalPaths(t *testing.T) {
 	text = strings.Replace(text, `(toplevel "other")`, "", 1)
 	write(t, map[string]string{filepath.Join(dir, "flake.nix"): text})
 	doc = evaluate(t, request(dir, ".#more", &stderr))
+	checkRegistration(t, doc)
 	for name, target := range roots(t, doc.ID) {
 		if !slices.Contains(doc.Roots, target) {
 			t.Errorf("the link %s to %s is left", name, target)
@@ -360,118 +222,6 @@ func TestOptions(t *testing.T) {
 	if _, err := Document(t.Context(), r); err == nil || err.Error() != "cannot read flake ." {
 		t.Errorf("an option that nix does not know: %v", err)
 	}
-}
-
-// Every failure is a line of ours, below what nix has to say.
-func TestFailures(t *testing.T) {
-	realNix(t)
-	dir := newFlake(t)
-	tests := []struct {
-		arg      string
-		line     string
-		hint     string // "" for none
-		explains string // on stderr, by nix
-	}{
-		{".", `flake . has several configurations: dep, fails, foreign,`, "name one, as in .#dep", ""},
-		{".#nope", `flake . has no configuration "nope"; it has dep, fails,`, "", ""},
-		{"../none", "flake ../none has no nixosConfigurations", "", ""},
-		{"../none#vm", "flake ../none has no nixosConfigurations", "", ""},
-		{"../one", "cannot evaluate flake ../one", "", "the only one"},
-		{"..", "no flake.nix in ", "", ""},
-		{"./nowhere", `no such directory: "./nowhere"`, "", ""},
-		{"./flake.nix", `"./flake.nix" is not a directory`, "", ""},
-		{"good", "cannot read flake good", "the directory is ./good", "error"},
-		{".#foreign", `configuration "foreign" is not a NixOS configuration`, "lib.nixosSystem", ""},
-		{".#throws", `cannot evaluate configuration "throws" of flake .`, "", "this is why"},
-		{".#throwsInside", `cannot evaluate configuration "throwsInside" of flake .`, "", "this is why"},
-		{".#string", `cannot evaluate configuration "string" of flake .`, "", "system"},
-		{".#outside", `additionalPaths: "/etc/passwd" is not in the Nix store`, "", ""},
-		{".#fails", "build of fails failed", "", "this is why"},
-		{".#riscv", "build of riscv failed: this machine (" + platform() + ") builds nothing for riscv64-linux", "riscv64-linux machine in /etc/nix/machines", "riscv64-linux"},
-		{".#noBoot", "-no-boot/boot.json: no such file", "isContainer", ""},
-		{".#noExtension", `-no-extension/boot.json: "io.github.nixvf.v1": missing`, "nixvf's NixOS module", ""},
-	}
-	for _, tt := range tests {
-		var stderr bytes.Buffer
-		doc, err := Document(t.Context(), request(dir, tt.arg, &stderr))
-		lines, hints := fault.Lines(err), strings.Join(fault.Hints(err), "\n")
-		if doc != nil || len(lines) != 1 || !strings.Contains(lines[0], tt.line) || strings.Contains(lines[0], "\n") {
-			t.Errorf("%s: %q, want %q\n%s", tt.arg, lines, tt.line, &stderr)
-		}
-		if !strings.Contains(hints, tt.hint) || (hints == "") != (tt.hint == "") {
-			t.Errorf("%s: hint %q, want %q", tt.arg, hints, tt.hint)
-		}
-		if !strings.Contains(stderr.String(), tt.explains) {
-			t.Errorf("%s: nix said\n%s\nwithout %q", tt.arg, &stderr, tt.explains)
-		}
-		if code := fault.Code(err); code != 1 {
-			t.Errorf("%s: exit status %d", tt.arg, code)
-		}
-	}
-}
-
-// What can be known before nix evaluates anything is said before.
-func TestRefusals(t *testing.T) {
-	realNix(t)
-	dir := newFlake(t)
-	write(t, map[string]string{filepath.Join(dir, "precious"): "x"})
-	tests := []struct {
-		name   string
-		change func(*Request)
-		line   string
-	}{
-		{"occupied link", func(r *Request) { r.OutLink = "precious" }, `--out-link: "` + dir + `/precious" is there and is no link into the Nix store`},
-		{"link nowhere", func(r *Request) { r.OutLink = "x/y" }, `no such directory: "` + dir + `/x"`},
-		{"store option", func(r *Request) { r.Options = []string{"--store", "ssh-ng://host"} }, "nix's store is ssh-ng://host"},
-		{"store setting", func(r *Request) { r.Options = []string{"--option", "store", "/tmp/x"} }, "nix's store is /tmp/x"},
-		{"store environment", func(*Request) { t.Setenv("NIX_REMOTE", "ssh://host") }, "nix's store is ssh://host"},
-	}
-	for _, tt := range tests {
-		var stderr bytes.Buffer
-		r := request(dir, ".#vm", &stderr)
-		tt.change(&r)
-		if _, err := Document(t.Context(), r); err == nil || !strings.Contains(err.Error(), tt.line) {
-			t.Errorf("%s: %v, want %q", tt.name, err, tt.line)
-		}
-	}
-	if text, err := os.ReadFile(filepath.Join(dir, "precious")); string(text) != "x" {
-		t.Errorf("%q, %v", text, err)
-	}
-}
-
-// An interrupted evaluation ends at once, with nix and what it builds.
-func TestInterrupted(t *testing.T) {
-	realNix(t)
-	dir := newFlake(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cause := errors.New("the cause")
-	var stderr watched
-	stderr.text, stderr.found = "slow.drv'...", func() { time.AfterFunc(200*time.Millisecond, func() { cancel(cause) }) }
-	r := request(dir, ".#slow", nil)
-	r.Log.Stderr = &stderr
-	start := time.Now()
-	if _, err := Document(ctx, r); !errors.Is(err, cause) {
-		t.Errorf("%v\n%s", err, stderr.all)
-	}
-	if took := time.Since(start); took > 8*time.Second {
-		t.Errorf("took %v", took)
-	}
-}
-
-// watched calls found when text was written to it.
-type watched struct {
-	text  string
-	found func()
-	all   []byte
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	w.all = append(w.all, p...)
-	if w.found != nil && bytes.Contains(w.all, []byte(w.text)) {
-		w.found()
-		w.found = nil
-	}
-	return len(p), nil
 }
 
 func TestQuery(t *testing.T) {

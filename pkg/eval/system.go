@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/fault"
-	"github.com/nixvf/nixvf/pkg/strictjson"
 )
 
 // readSystem reads boot.json of a system in the store. Kernel and initrd are
@@ -51,26 +51,36 @@ func unfit(path string, err error) error {
 	return fault.Hint(errors.Join(all...), "was the system made with nixvf's NixOS module, and with its boot.bootspec.extensions?")
 }
 
+// maxBootJSON is more than package bootdoc takes, so that it is the one to say so.
+const maxBootJSON = 64 << 20
+
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, strictjson.MaxSize+1))
+	return io.ReadAll(io.LimitReader(f, maxBootJSON))
 }
 
 // registrationFile is the file in the registration's store path that the guest
 // loads into its Nix database. Files beside it may carry more for the guest.
 const registrationFile = "registration"
 
-// register adds the registration of the closure of paths to the store and
-// returns its store path. The same closure gives the same path. The
-// registration is not in itself: its store path depends on its content.
+// register returns the store path of the registration of the closure of paths.
+// The same closure gives the same path. The registration is not in itself: its
+// store path depends on its content.
 func (e *evaluation) register(ctx context.Context, paths []string) (string, error) {
 	data, err := e.nix.Registration(ctx, paths)
 	if err != nil {
 		return "", sentence(err, "cannot read the Nix database")
+	}
+	link, err := e.link("registration")
+	if err != nil {
+		return "", err
+	}
+	if there, ok := registered(link, data); ok {
+		return there, nil
 	}
 	dir := filepath.Join(e.temp, "nixvf-registration") // the store path's name
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -83,11 +93,21 @@ func (e *evaluation) register(ctx context.Context, paths []string) (string, erro
 	if err != nil {
 		return "", sentence(err, "cannot add the registration to the store")
 	}
-	link, err := e.link("registration")
-	if err != nil || link == "" {
-		return added, err
+	if link == "" {
+		return added, nil
 	}
 	return added, sentence(e.nix.Root(ctx, link, added), "cannot make the link %s", link)
+}
+
+// registered returns where link leads if that is the registration data, kept
+// there by an earlier evaluation.
+func registered(link string, data []byte) (string, bool) {
+	target, err := os.Readlink(link)
+	if err != nil || filepath.Dir(target) != bootdoc.StoreDir {
+		return "", false
+	}
+	there, err := os.ReadFile(filepath.Join(target, registrationFile))
+	return target, err == nil && bytes.Equal(there, data)
 }
 
 // link returns the path of a garbage collector root by id, in a directory that
