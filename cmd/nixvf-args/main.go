@@ -8,6 +8,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
@@ -44,19 +45,19 @@ type flags struct {
 	Memory       vfkit.MiB         `placeholder:"SIZE" help:"Memory, in MiB or with a unit as in 4G."`
 	Disk         string            `placeholder:"PATH" help:"Root disk, a raw image ($NIX_DISK_IMAGE)."`
 	Shares       map[string]string `name:"share" mapsep:"none" placeholder:"TAG=PATH" help:"Share a directory under a mount tag; repeatable."`
-	Net          string            `enum:"nat,none" default:"nat" help:"Network: ${enum}."`
+	Net          string            `enum:"nat,none" default:"nat" placeholder:"nat|none" help:"Network (default: nat)."`
 	MAC          vfkit.MAC         `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`
 	Forward      []vfkit.Forward   `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
 	Console      string            `default:"stdio" placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: stdio)."`
 	GUI          *bool             `name:"gui" negatable:"" help:"Open a window with the guest's display."`
 	Rosetta      *bool             `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
-	Vsock        []vfkit.Port      `placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`
+	Vsock        []vfkit.Port      `sep:"none" placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`
 	KernelParams []string          `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter; repeatable ($NIXVF_KERNEL_PARAMS)."`
 }
 
 type command struct {
 	flags
-	Format string `enum:"json,shell,lines,null" default:"json" help:"What to print: the document (json), a command to paste (shell), or the arguments alone, one a line (lines) or each followed by NUL (null)."`
+	Format string `enum:"json,shell,lines,null" default:"json" placeholder:"FORMAT" help:"What to print: the document (json), a command to paste (shell), or the arguments alone, one a line (lines) or each followed by NUL (null)."`
 	cli.Common
 }
 
@@ -89,6 +90,9 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.Format != launchdoc.JSON && (launch.RestrictNetwork || len(launch.ForwardPorts) > 0) {
+		t.Warn("--format %s: only the document (json) can restrict the network and forward ports", c.Format)
 	}
 	out, err := launch.Render(c.Format)
 	t.Print(out)

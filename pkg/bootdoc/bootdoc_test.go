@@ -176,7 +176,9 @@ func TestParseErrors(t *testing.T) {
 		{with(`"name":"a\u001b[2Jb"`), []string{`name: "a\x1b[2Jb" holds a control character`}},
 		{with(`"id":"../x"`), []string{`id: "../x" is not an id`}},
 		{with(`"id":"a","id":"b"`), []string{"id: is given twice"}},
-		{with(`"roots":["/a","b"]`), []string{`roots[1]: "b" is not an absolute path`}},
+		{with(`"roots":["/a","b","/c/"]`), []string{
+			`roots[1]: "b" is not an absolute path in its shortest form`,
+			`roots[2]: "/c/" is not an absolute path in its shortest form`}},
 		{with(`"regInfo":"r","toplevel":"t"`), []string{`toplevel: "t" is not an absolute path`, `regInfo: "r" is not an absolute path`}},
 		{with(`"virtualisation":[]`), []string{"virtualisation: an array, where an object is wanted"}},
 		{strings.Replace(minimal, "[]", `["init=/x","a","regInfo=/y"]`, 1), []string{

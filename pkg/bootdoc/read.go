@@ -69,8 +69,8 @@ func Parse(data []byte) (*Document, []string, error) {
 		top.Errorf("id", "%q is not an id", doc.ID)
 	}
 	for i, r := range doc.Roots {
-		if !path.IsAbs(r) {
-			top.Errorf(fmt.Sprintf("roots[%d]", i), "%q is not an absolute path", r)
+		if !path.IsAbs(r) || path.Clean(r) != r {
+			top.Errorf(fmt.Sprintf("roots[%d]", i), "%q is not an absolute path in its shortest form", r)
 		}
 	}
 	doc.Virtualisation = readVirtualisation(top.Object("virtualisation"), doc.Name)

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/nixvf/nixvf/pkg/fault"
 )
 
 // maxKernelCommandLine is the longest command line that kernels keep whole, in
@@ -41,7 +39,7 @@ func (b *builder) kernelCommandLine() string {
 		}
 	}
 	for _, p := range b.KernelParams {
-		b.fail(fault.Usage(field("--kernel-param", oneLine(p))))
+		b.fail(field("--kernel-param", oneLine(p)))
 		params = append(params, p)
 	}
 	line := strings.Join(params, " ")

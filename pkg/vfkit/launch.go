@@ -90,22 +90,19 @@ func (b *builder) add(device config.VirtioDevice, err error) {
 }
 
 // noComma reports a value that vfkit's device syntax cannot carry.
-func (b *builder) noComma(field, value string) string {
+func (b *builder) noComma(name, value string) string {
 	if strings.Contains(value, ",") {
-		b.fail(fmt.Errorf("%s: %q holds a comma: vfkit separates device options with commas and knows no escape", field, value))
+		b.fail(field(name, fmt.Errorf("%q holds a comma: vfkit separates device options with commas and knows no escape", value)))
 	}
 	return value
 }
 
 // path returns the absolute host path that a field of the document or a flag
 // stands for.
-func (b *builder) path(field, value string) string {
+func (b *builder) path(name, value string) string {
 	path, err := b.Host.Path(b.vm, value)
-	if err != nil {
-		b.fail(fmt.Errorf("%s: %w", field, err))
-		return ""
-	}
-	return b.noComma(field, path)
+	b.fail(field(name, err))
+	return b.noComma(name, path)
 }
 
 // rosetta adds Rosetta's share. Whether this host has Rosetta is not asked:
@@ -120,7 +117,7 @@ func (b *builder) rosetta() {
 
 // network adds the network card and what the network must do.
 func (b *builder) network() {
-	forwards := b.forwards()
+	forwards, restrict := b.forwards()
 	switch b.Net {
 	case "", NetNAT:
 	case NetNone:
@@ -129,15 +126,14 @@ func (b *builder) network() {
 		}
 		return
 	default:
-		b.fail(fault.Usage(fmt.Errorf("--net: %q is neither %s nor %s", b.Net, NetNAT, NetNone)))
+		b.fail(field("--net", fmt.Errorf("%q is neither %s nor %s", b.Net, NetNAT, NetNone)))
 	}
 	mac := net.HardwareAddr(b.MAC)
 	if mac == nil {
 		mac = macOf(b.vm.ID)
 	}
 	b.add(config.VirtioNetNew(mac.String()))
-	b.doc.ForwardPorts = forwards
-	b.doc.RestrictNetwork = b.doc.RestrictNetwork || b.boot.Virtualisation.RestrictNetwork
+	b.doc.ForwardPorts, b.doc.RestrictNetwork = forwards, restrict
 }
 
 // macOf returns the hardware address of the VM with the given id: always the
@@ -149,26 +145,32 @@ func macOf(id string) net.HardwareAddr {
 }
 
 // forwards returns the forwarded ports of the document, of QEMU_NET_OPTS and
-// of the flags, in this order and each once.
-func (b *builder) forwards() []bootdoc.ForwardPort {
-	list := slices.Clone(b.boot.Virtualisation.ForwardPorts)
+// of the flags, in this order and each once, and whether the network is
+// restricted.
+func (b *builder) forwards() (forwards []bootdoc.ForwardPort, restrict bool) {
+	v := b.boot.Virtualisation
 	more, restrict, rest, err := NetOpts(b.Host.Env("QEMU_NET_OPTS"))
 	b.fail(field("QEMU_NET_OPTS", err))
-	b.doc.RestrictNetwork = restrict
 	for _, opt := range rest {
 		b.warn("QEMU_NET_OPTS: %q means nothing here and is left out", opt)
 	}
-	list = append(list, more...)
+	list := slices.Concat(v.ForwardPorts, more)
 	for _, f := range b.Forward {
 		list = append(list, bootdoc.ForwardPort(f))
 	}
-	var unique []bootdoc.ForwardPort
 	for _, p := range list {
-		if !slices.Contains(unique, p) {
-			unique = append(unique, p)
+		taken := func(q bootdoc.ForwardPort) bool {
+			return p.From == "host" && q.From == "host" && q.Proto == p.Proto && q.Host == p.Host
 		}
+		switch {
+		case slices.Contains(forwards, p):
+			continue
+		case slices.ContainsFunc(forwards, taken):
+			b.fail(fmt.Errorf("forwardPorts: %s port %d of the host is forwarded to more than one place", p.Proto, p.Host.Port))
+		}
+		forwards = append(forwards, p)
 	}
-	return unique
+	return forwards, restrict || v.RestrictNetwork
 }
 
 // display adds a screen, a keyboard and a pointer to a VM with graphics.
@@ -199,7 +201,7 @@ func (b *builder) console() {
 // vsock adds, for each port, a socket on the host that leads to the guest's
 // port.
 func (b *builder) vsock() {
-	for _, port := range b.Vsock {
+	for _, port := range slices.Compact(slices.Sorted(slices.Values(b.Vsock))) {
 		socket := fmt.Sprintf("%s/vsock-%d.sock", b.vm.Sockets(b.UID), port)
 		b.add(config.VirtioVsockNew(uint(port), b.noComma("--vsock", socket), false))
 	}
@@ -237,12 +239,13 @@ func (b *builder) check() {
 		}
 	}
 	_, vm, err := Parse(b.doc.Argv[1:])
-	if err != nil && len(b.Rest) > 0 {
-		err = fault.Usage(err)
-	}
-	b.fail(err)
-	if err == nil {
+	switch {
+	case err == nil:
 		b.fail(checkTags(vm))
+	case len(b.Rest) > 0: // only these can be wrong here
+		b.fail(fault.Usage(err))
+	default:
+		b.fail(err)
 	}
 }
 
@@ -275,10 +278,15 @@ func either(flag *bool, document bool) bool {
 	return document
 }
 
-// field puts the name of a field before an error, if there is one.
+// field puts the name of a field before an error, if there is one. An error
+// about a flag is wrong usage.
 func field(name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	err = fmt.Errorf("%s: %w", name, err)
+	if strings.HasPrefix(name, "--") {
+		return fault.Usage(err)
+	}
+	return err
 }

@@ -1,7 +1,6 @@
 package vfkit
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -56,28 +55,31 @@ func (b *builder) disk(disk launchdoc.Disk, serial string) {
 // shares adds the shared directories: the store first, the others by tag.
 func (b *builder) shares() {
 	type share struct {
-		field, source string
-		writable      bool
+		name, source string // of the field or flag, and what it says
+		writable     bool
 	}
 	shares := map[string]share{}
 	for tag, s := range b.boot.Virtualisation.SharedDirectories {
-		shares[tag] = share{"virtualisation.sharedDirectories." + tag, s.Source, s.Writable}
+		shares[tag] = share{"virtualisation.sharedDirectories." + tag + ".source", s.Source, s.Writable}
 	}
 	for tag, source := range b.Shares {
 		given, ok := shares[tag]
 		shares[tag] = share{"--share " + tag, source, !ok || given.writable}
 	}
 	storeFirst := func(a, b string) int {
-		if (a == bootdoc.StoreTag) != (b == bootdoc.StoreTag) {
-			return map[bool]int{true: -1, false: 1}[a == bootdoc.StoreTag]
+		switch bootdoc.StoreTag {
+		case a:
+			return -1
+		case b:
+			return 1
 		}
-		return cmp.Compare(a, b)
+		return strings.Compare(a, b)
 	}
 	for _, tag := range slices.SortedFunc(maps.Keys(shares), storeFirst) {
 		s := shares[tag]
-		b.fail(field(s.field, bootdoc.CheckTag(tag)))
-		path := b.path(s.field, s.source)
-		b.directory(s.field, path)
+		b.fail(field(s.name, bootdoc.CheckTag(tag)))
+		path := b.path(s.name, s.source)
+		b.directory(s.name, path)
 		b.add(config.VirtioFsNew(path, tag))
 		if !s.writable {
 			b.doc.ReadOnly = append(b.doc.ReadOnly, tag)
@@ -88,17 +90,17 @@ func (b *builder) shares() {
 
 // directory asks for a shared directory, and those above it, when it lies in
 // the TMPDIR of its VM: others are the user's own and must exist.
-func (b *builder) directory(field, path string) {
+func (b *builder) directory(name, path string) {
 	tmp, err := b.Host.Path(b.vm, "$TMPDIR")
 	below, ok := strings.CutPrefix(path, tmp+"/")
 	switch {
 	case err != nil:
 		b.fail(err)
 	case path == b.vm.Run():
-		b.fail(fmt.Errorf("%s: %q is the VM's own run directory: share a directory in it, like $TMPDIR/%s", field, path, "xchg"))
+		b.fail(field(name, fmt.Errorf("%q is the VM's own run directory: share one in it, like $TMPDIR/xchg", path)))
 	case ok:
-		for name := range strings.SplitSeq(below, "/") {
-			tmp = filepath.Join(tmp, name)
+		for part := range strings.SplitSeq(below, "/") {
+			tmp = filepath.Join(tmp, part)
 			d := launchdoc.Directory{Path: tmp, Temporary: !b.Host.KeepsTMPDIR()}
 			if !slices.Contains(b.doc.Directories, d) {
 				b.doc.Directories = append(b.doc.Directories, d)
@@ -120,11 +122,7 @@ func (b *builder) hostCerts() {
 	}
 	certs := b.path("virtualisation.useHostCerts", "$TMPDIR/certs")
 	b.directory("virtualisation.useHostCerts", certs)
-	if !filepath.IsAbs(from) {
-		from = filepath.Join(b.Host.Dir, from)
-	}
-	b.doc.Files = append(b.doc.Files, launchdoc.File{
-		From: filepath.Clean(from),
-		To:   filepath.Join(certs, "ca-certificates.crt"),
-	})
+	from, err := b.Host.Path(b.vm, from)
+	b.fail(field("NIX_SSL_CERT_FILE", err))
+	b.doc.Files = append(b.doc.Files, launchdoc.File{From: from, To: filepath.Join(certs, "ca-certificates.crt")})
 }
