@@ -53,6 +53,9 @@ func Document(ctx context.Context, r Request) (*bootdoc.Document, error) {
 	if e.flake, e.name, err = split(r.Flake); err != nil {
 		return nil, err
 	}
+	if _, err := r.Host.VM(r.ID, "", e.name); err != nil { // what is wrong with an id is so already
+		return nil, err
+	}
 	if r.OutLink != "" {
 		if e.OutLink, err = freeForLink(r.OutLink, r.Host.Dir); err != nil {
 			return nil, err

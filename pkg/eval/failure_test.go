@@ -72,6 +72,7 @@ func TestRefusals(t *testing.T) {
 		line   string
 	}{
 		{"occupied link", func(r *Request) { r.OutLink = "precious" }, `--out-link: "` + dir + `/precious" is there and is no link into the Nix store`},
+		{"id", func(r *Request) { r.ID = "a/b" }, `id: "a/b" is not made of`},
 		{"link nowhere", func(r *Request) { r.OutLink = "x/y" }, `no such directory: "` + dir + `/x"`},
 		{"store option", func(r *Request) { r.Options = []string{"--store", "ssh-ng://host"} }, "nix's store is ssh-ng://host"},
 		{"store setting", func(r *Request) { r.Options = []string{"--option", "store", "/tmp/x"} }, "nix's store is /tmp/x"},
