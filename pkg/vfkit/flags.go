@@ -58,7 +58,7 @@ type MiB int
 // are powers of 1024; what is not a whole MiB is dropped.
 func (m *MiB) UnmarshalText(text []byte) error {
 	size := string(text)
-	if _, err := strconv.Atoi(size); err == nil {
+	if _, err := strconv.ParseUint(size, 10, 64); err == nil {
 		size += "M"
 	}
 	bytes, err := units.RAMInBytes(size)

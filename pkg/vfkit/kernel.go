@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxKernelCommandLine is the longest command line that kernels keep whole, in
@@ -44,8 +45,8 @@ func (b *builder) kernelCommandLine() string {
 	}
 	line := strings.Join(params, " ")
 	if len(line) > maxKernelCommandLine {
-		b.fail(fmt.Errorf("kernel-params: the kernel's command line is %d bytes long, which is more than %d: %.60q…",
-			len(line), maxKernelCommandLine, line))
+		b.fail(fmt.Errorf("kernel-params: the kernel's command line is %d bytes long, which is more than %d",
+			len(line), maxKernelCommandLine))
 	}
 	return line
 }
@@ -60,8 +61,8 @@ func (b *builder) param(key, path string) string {
 
 // oneLine reports text that is no part of a command line.
 func oneLine(text string) error {
-	if strings.ContainsFunc(text, unicode.IsControl) {
-		return fmt.Errorf("%q holds a line break or another control character", text)
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Errorf("%q is not one line of text", text)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/crc-org/vfkit/pkg/cmdline"
 	"github.com/crc-org/vfkit/pkg/config"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // standIn takes the place of a disk image while vfkit's parser looks at a
@@ -28,7 +29,10 @@ func Parse(args []string) (*cmdline.Options, *config.VirtualMachine, error) {
 	opts := &cmdline.Options{}
 	cmd := &cobra.Command{Use: "vfkit"}
 	cmdline.AddFlags(cmd, opts)
-	if err := cmd.ParseFlags(args); err != nil {
+	switch err := cmd.ParseFlags(args); {
+	case errors.Is(err, pflag.ErrHelp):
+		return nil, nil, errors.New("--help is not a flag that starts a VM")
+	case err != nil:
 		return nil, nil, err
 	}
 	if err := cmd.ValidateFlagGroups(); err != nil {
@@ -87,14 +91,14 @@ func addDevice(vm *config.VirtualMachine, device string) error {
 			return errors.New("inherited file descriptors cannot be passed on")
 		}
 	}
+	if words[0] == "virtio-blk" && image == "" {
+		return errors.New("virtio-blk needs the path to a disk image")
+	}
 	if err := vm.AddDevicesFromCmdLine([]string{strings.Join(words, ",")}); err != nil {
 		return err
 	}
 	if blk, ok := vm.Devices[len(vm.Devices)-1].(*config.VirtioBlk); ok {
 		blk.ImagePath = image
-		if image == "" {
-			return errors.New("virtio-blk needs the path to a disk image")
-		}
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (b *builder) disks() {
 	b.fail(err)
 	b.warnings = append(b.warnings, warnings...)
 	if path != "" {
-		b.noComma("disk", path)
+		b.noComma("virtualisation.diskImage", path)
 		root := launchdoc.Disk{Path: path, Size: place.DiskBytes(v), Format: launchdoc.FormatNone}
 		if v.UseDefaultFilesystems {
 			root.Format, root.FSLabel = launchdoc.FormatExt4, place.RootLabel
@@ -34,7 +34,7 @@ func (b *builder) disks() {
 	}
 	for i, mib := range v.EmptyDiskImages {
 		b.disk(launchdoc.Disk{
-			Path:      b.path("TMPDIR", fmt.Sprintf("$TMPDIR/empty%d.raw", i)),
+			Path:      b.path("virtualisation.emptyDiskImages", fmt.Sprintf("$TMPDIR/empty%d.raw", i)),
 			Size:      int64(mib) << 20,
 			Format:    launchdoc.FormatNone,
 			Temporary: !b.Host.KeepsTMPDIR(),

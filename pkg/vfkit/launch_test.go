@@ -1,0 +1,537 @@
+package vfkit
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/place"
+)
+
+const state = "/home/ann/.local/state/nixvf/x-1"
+
+// host is a host with the given variables besides HOME.
+func host(variables ...string) place.Host {
+	variables = append(variables, "HOME=/home/ann")
+	return place.Host{Dir: "/work", Files: fstest.MapFS{}, Lookup: func(name string) (string, bool) {
+		for _, v := range variables {
+			if value, ok := strings.CutPrefix(v, name+"="); ok {
+				return value, true
+			}
+		}
+		return "", false
+	}}
+}
+
+// boot parses a small boot document with more fields.
+func boot(t testing.TB, fields string) *bootdoc.Document {
+	t.Helper()
+	doc, _, err := bootdoc.Parse([]byte(`{"id":"x-1","name":"x","kernel":"/k","initrd":"/i","init":"/s/init","kernel-params":["quiet"]` + fields + "}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// settings is a field of the boot document with the VM's settings.
+func settings(fields string) string { return `,"virtualisation":{` + fields + "}" }
+
+// Without further settings.
+const golden = `{
+  "version": 1,
+  "name": "x",
+  "id": "x-1",
+  "argv": [
+    "vfkit",
+    "--cpus",
+    "1",
+    "--memory",
+    "1024",
+    "--kernel",
+    "/k",
+    "--initrd",
+    "/i",
+    "--kernel-cmdline",
+    "quiet console=hvc0 init=/s/init",
+    "--device",
+    "virtio-blk,path=/home/ann/.local/state/nixvf/x-1/x.raw,deviceId=root",
+    "--device",
+    "virtio-fs,sharedDir=/nix/store,mountTag=nix-store",
+    "--device",
+    "virtio-net,nat,mac=52:e0:f2:6c:5c:92",
+    "--device",
+    "virtio-rng",
+    "--device",
+    "virtio-serial,stdio"
+  ],
+  "readOnly": [
+    "nix-store"
+  ],
+  "disks": [
+    {
+      "path": "/home/ann/.local/state/nixvf/x-1/x.raw",
+      "size": 1073741824,
+      "format": "ext4",
+      "fsLabel": "nixos"
+    }
+  ]
+}
+`
+
+// With everything that a document and the flags can ask for.
+const goldenFull = `{
+  "version": 1,
+  "name": "x",
+  "id": "two",
+  "system": "aarch64-linux",
+  "roots": [
+    "/nix/store/a"
+  ],
+  "argv": [
+    "vfkit",
+    "--cpus",
+    "3",
+    "--memory",
+    "2048",
+    "--kernel",
+    "/k",
+    "--initrd",
+    "/i",
+    "--kernel-cmdline",
+    "quiet console=hvc0 init=/s/init regInfo=/r/registration q=1 n=2 debug a=\"b c\"",
+    "--device",
+    "virtio-blk,path=/work/d.raw,deviceId=root",
+    "--device",
+    "virtio-blk,path=/home/ann/.local/state/nixvf/two/run/empty0.raw,deviceId=empty0",
+    "--device",
+    "virtio-blk,path=/home/ann/.local/state/nixvf/two/run/empty1.raw,deviceId=empty1",
+    "--device",
+    "virtio-fs,sharedDir=/nix/store,mountTag=nix-store",
+    "--device",
+    "virtio-fs,sharedDir=/home/ann/.local/state/nixvf/two/run/certs,mountTag=certs",
+    "--device",
+    "virtio-fs,sharedDir=/home/ann,mountTag=home",
+    "--device",
+    "virtio-fs,sharedDir=/home/ann/.local/state/nixvf/two/run/xchg,mountTag=shared",
+    "--device",
+    "virtio-fs,sharedDir=/home/ann/.local/state/nixvf/two/run/xchg,mountTag=xchg",
+    "--device",
+    "rosetta,mountTag=rosetta",
+    "--device",
+    "virtio-net,nat,mac=52:54:00:00:00:01",
+    "--device",
+    "virtio-rng",
+    "--device",
+    "virtio-gpu,width=800,height=600",
+    "--device",
+    "virtio-input,pointing",
+    "--device",
+    "virtio-input,keyboard",
+    "--device",
+    "virtio-serial,logFilePath=/work/vm.log",
+    "--device",
+    "virtio-vsock,port=22,socketURL=/home/ann/.local/state/nixvf/two/run/vsock-22.sock,connect",
+    "--device",
+    "virtio-vsock,port=1024,socketURL=/home/ann/.local/state/nixvf/two/run/vsock-1024.sock,connect",
+    "--gui",
+    "--device",
+    "virtio-balloon"
+  ],
+  "optional": [
+    "rosetta,mountTag=rosetta"
+  ],
+  "readOnly": [
+    "nix-store",
+    "home"
+  ],
+  "disks": [
+    {
+      "path": "/work/d.raw",
+      "size": 20971520,
+      "format": "none"
+    },
+    {
+      "path": "/home/ann/.local/state/nixvf/two/run/empty0.raw",
+      "size": 1048576,
+      "format": "none",
+      "temporary": true
+    },
+    {
+      "path": "/home/ann/.local/state/nixvf/two/run/empty1.raw",
+      "size": 2097152,
+      "format": "none",
+      "temporary": true
+    }
+  ],
+  "directories": [
+    {
+      "path": "/home/ann/.local/state/nixvf/two/run/certs",
+      "temporary": true
+    },
+    {
+      "path": "/home/ann/.local/state/nixvf/two/run/xchg",
+      "temporary": true
+    }
+  ],
+  "files": [
+    {
+      "from": "/etc/ca.crt",
+      "to": "/home/ann/.local/state/nixvf/two/run/certs/ca-certificates.crt"
+    }
+  ],
+  "forwardPorts": [
+    {
+      "from": "host",
+      "proto": "tcp",
+      "host": {
+        "address": "",
+        "port": 2222
+      },
+      "guest": {
+        "address": "",
+        "port": 22
+      }
+    },
+    {
+      "from": "host",
+      "proto": "udp",
+      "host": {
+        "address": "127.0.0.1",
+        "port": 53
+      },
+      "guest": {
+        "address": "",
+        "port": 53
+      }
+    },
+    {
+      "from": "host",
+      "proto": "tcp",
+      "host": {
+        "address": "",
+        "port": 8080
+      },
+      "guest": {
+        "address": "",
+        "port": 80
+      }
+    }
+  ],
+  "restrictNetwork": true
+}
+`
+
+func TestLaunchGolden(t *testing.T) {
+	yes := true
+	full := boot(t, `,"system":"aarch64-linux","regInfo":"/r/registration","roots":["/nix/store/a"]`+settings(`
+		"cores":2, "memorySize":512, "diskImage":"./d.qcow2", "diskSize":20, "useDefaultFilesystems":false,
+		"emptyDiskImages":[1,2], "resolution":{"x":800,"y":600}, "rosetta":{"enable":true},
+		"restrictNetwork":true, "useHostCerts":true,
+		"forwardPorts":[{"host":{"port":2222},"guest":{"port":22}}],
+		"sharedDirectories":{
+			"certs": {"source":"\"$TMPDIR\"/certs"},
+			"home": {"source":"/elsewhere","writable":false},
+			"nix-store": {"source":"/nix/store"},
+			"shared": {"source":"\"${SHARED_DIR:-$TMPDIR/xchg}\""},
+			"xchg": {"source":"\"$TMPDIR\"/xchg"}}`))
+	for _, tt := range []struct {
+		boot     *bootdoc.Document
+		options  Options
+		want     string
+		warnings []string
+	}{
+		{boot(t, ""), Options{Host: host()}, golden, nil},
+		{full, Options{
+			Flags: Flags{
+				ID: "two", CPUs: 3, Memory: 2048, Shares: map[string]string{"home": "~"}, MAC: MAC{0x52, 0x54, 0, 0, 0, 1},
+				Forward: []Forward{
+					{From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 8080}, Guest: bootdoc.Address{Port: 80}},
+					{From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 2222}, Guest: bootdoc.Address{Port: 22}},
+				},
+				Console: "vm.log", GUI: &yes, Vsock: []Port{1024, 22, 22}, KernelParams: []string{"debug", `a="b c"`},
+			},
+			Rest: []string{"--device", "virtio-balloon"},
+			Host: host("QEMU_KERNEL_PARAMS= q=1", "NIXVF_KERNEL_PARAMS=n=2 ", "NIX_SSL_CERT_FILE=/etc/ca.crt",
+				"QEMU_NET_OPTS=hostfwd=udp:127.0.0.1:53-:53,smb=/x"),
+		}, goldenFull, []string{
+			"virtualisation.diskImage: vfkit reads raw images only: using /work/d.raw",
+			`QEMU_NET_OPTS: "smb=/x" means nothing here and is left out`,
+		}},
+	} {
+		doc, warnings, err := Launch(tt.boot, tt.options)
+		if err != nil || !slices.Equal(warnings, tt.warnings) {
+			t.Errorf("%v, %q", err, warnings)
+			continue
+		}
+		if got, err := doc.Marshal(); err != nil || string(got) != tt.want {
+			t.Errorf("%v, got\n%s\nwant\n%s", err, got, tt.want)
+		}
+	}
+}
+
+// The words that the contract promises are literally there.
+func TestContract(t *testing.T) {
+	doc, _, err := Launch(boot(t, `,"regInfo":"/r/registration"`), Options{Host: host()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := strings.Join(doc.Argv, " ")
+	for _, want := range []string{
+		"init=/s/init", "regInfo=/r/registration", "console=hvc0", "virtio-fs,sharedDir=/nix/store,mountTag=nix-store",
+		"virtio-serial", "virtio-blk", "virtio-net,nat", "virtio-rng",
+	} {
+		if !strings.Contains(command, want) {
+			t.Errorf("%s is missing in %s", want, command)
+		}
+	}
+}
+
+// argv returns vfkit's command line for a small document with more fields.
+func argv(t *testing.T, fields string, o Options) (arguments string, doc *launchdoc.Document, warnings []string) {
+	t.Helper()
+	doc, warnings, err := Launch(boot(t, fields), o)
+	if err != nil {
+		t.Fatalf("%s: %v", fields, err)
+	}
+	return strings.Join(doc.Argv, " "), doc, warnings
+}
+
+func TestArguments(t *testing.T) {
+	yes, no := true, false
+	flags := func(f Flags, env ...string) Options { return Options{Flags: f, Host: host(env...)} }
+	tests := []struct {
+		name, fields string
+		options      Options
+		has, hasNot  string
+		warning      string
+	}{
+		{"cores and memory", settings(`"cores":4,"memorySize":512`), flags(Flags{}), "--cpus 4 --memory 512", "", ""},
+		{"flags go first", settings(`"cores":4,"memorySize":512`), flags(Flags{CPUs: 2, Memory: 256}), "--cpus 2 --memory 256", "", ""},
+		{"no registration", "", flags(Flags{}), "init=/s/init --device", "regInfo", ""},
+		{"console is given", "", flags(Flags{KernelParams: []string{"console=hvc0,115200"}}),
+			"quiet init=/s/init console=hvc0,115200", "console=hvc0 ", ""},
+		{"another console", "", flags(Flags{KernelParams: []string{"console=ttyS0"}}), "quiet init=/s/init console=ttyS0", "hvc0",
+			"no kernel parameter is console=hvc0: the VM's console will stay empty"},
+		{"another console in the environment", "", flags(Flags{}, "QEMU_KERNEL_PARAMS=x console=ttyS0"), "x console=ttyS0", "hvc0",
+			"no kernel parameter is console=hvc0: the VM's console will stay empty"},
+		{"another console on a screen", settings(`"graphics":true`), flags(Flags{KernelParams: []string{"console=tty0"}}), "console=tty0", "hvc0", ""},
+		{"pty", "", flags(Flags{Console: "pty"}), "--device virtio-serial,pty", "stdio", ""},
+		{"file", "", flags(Flags{Console: "$NIXVF_STATE/c.log"}), "virtio-serial,logFilePath=" + state + "/c.log", "stdio", ""},
+		{"no screen", "", flags(Flags{}), "virtio-serial,stdio", "gpu", ""},
+		{"screen", settings(`"graphics":true`), flags(Flags{}),
+			"virtio-gpu,width=1024,height=768 --device virtio-input,pointing --device virtio-input,keyboard --device virtio-serial,stdio --gui", "", ""},
+		{"--no-gui", settings(`"graphics":true`), flags(Flags{GUI: &no}), "", "gpu", ""},
+		{"rosetta", settings(`"rosetta":{"enable":true,"mountTag":"rosetta"}`), flags(Flags{}), "rosetta,mountTag=rosetta", "", ""},
+		{"--rosetta", "", flags(Flags{Rosetta: &yes}), "rosetta,mountTag=rosetta", "install", ""},
+		{"--no-rosetta", settings(`"rosetta":{"enable":true}`), flags(Flags{Rosetta: &no}), "", "rosetta", ""},
+		{"no network", settings(`"restrictNetwork":true`), flags(Flags{Net: NetNone}), "", "virtio-net", ""},
+		{"no network to forward", settings(`"forwardPorts":[{"host":{"port":1},"guest":{"port":2}}]`), flags(Flags{Net: NetNone}), "", "virtio-net",
+			"--net none: no port is forwarded"},
+		{"MAC", "", flags(Flags{MAC: MAC{2, 0, 0, 0, 0, 0xa}}), "virtio-net,nat,mac=02:00:00:00:00:0a", "", ""},
+		{"no disk", settings(`"diskImage":null`), flags(Flags{}), "", "virtio-blk", ""},
+		{"NIX_DISK_IMAGE", "", flags(Flags{}, "NIX_DISK_IMAGE=/d.raw"), "virtio-blk,path=/d.raw,", "", ""},
+		{"--disk", "", flags(Flags{Disk: "d.raw"}, "NIX_DISK_IMAGE=/d.raw"), "virtio-blk,path=/work/d.raw,", "", ""},
+		{"no shares", settings(`"sharedDirectories":{}`), flags(Flags{}), "", "virtio-fs", ""},
+		{"SHARED_DIR", settings(`"sharedDirectories":{"s":{"source":"\"${SHARED_DIR:-$TMPDIR/xchg}\""}}`), flags(Flags{}, "SHARED_DIR=src"),
+			"virtio-fs,sharedDir=/work/src,mountTag=s", "", ""},
+		{"odd but possible names", settings(`"sharedDirectories":{"a b=c":{"source":"/x y=z"}}`), flags(Flags{}), "virtio-fs,sharedDir=/x y=z,mountTag=a b=c", "", ""},
+		{"commas where they may be", "", flags(Flags{KernelParams: []string{"lsm=a,b"}}), "lsm=a,b", "", ""},
+	}
+	for _, tt := range tests {
+		got, _, warnings := argv(t, tt.fields, tt.options)
+		if !strings.Contains(got, tt.has) || tt.hasNot != "" && strings.Contains(got, tt.hasNot) || strings.Join(warnings, "; ") != tt.warning {
+			t.Errorf("%s: got %s\n%q", tt.name, got, warnings)
+		}
+	}
+}
+
+func TestNetworkDocument(t *testing.T) {
+	port := func(host, guest int) bootdoc.ForwardPort {
+		return bootdoc.ForwardPort{From: "host", Proto: "tcp", Host: bootdoc.Address{Port: host}, Guest: bootdoc.Address{Port: guest}}
+	}
+	one := settings(`"forwardPorts":[{"host":{"port":1},"guest":{"port":2}}]`)
+	tests := []struct {
+		fields   string
+		options  Options
+		ports    []bootdoc.ForwardPort
+		restrict bool
+	}{
+		{"", Options{Host: host()}, nil, false},
+		{one, Options{Host: host()}, []bootdoc.ForwardPort{port(1, 2)}, false},
+		{one, Options{Host: host(), Flags: Flags{Net: NetNone}}, nil, false},
+		{one, Options{Host: host("QEMU_NET_OPTS=hostfwd=tcp::1-:2,,restrict=on")}, []bootdoc.ForwardPort{port(1, 2)}, true},
+		{settings(`"restrictNetwork":true`), Options{Host: host("QEMU_NET_OPTS=restrict=off")}, nil, true},
+		{settings(`"restrictNetwork":true`), Options{Host: host(), Flags: Flags{Net: NetNone}}, nil, false},
+		{one, Options{Host: host("QEMU_NET_OPTS=hostfwd=tcp::3-:4"), Flags: Flags{Forward: []Forward{Forward(port(5, 6))}}},
+			[]bootdoc.ForwardPort{port(1, 2), port(3, 4), port(5, 6)}, false},
+	}
+	for _, tt := range tests {
+		_, doc, _ := argv(t, tt.fields, tt.options)
+		if !slices.Equal(doc.ForwardPorts, tt.ports) || doc.RestrictNetwork != tt.restrict {
+			t.Errorf("%s: got %v, %v", tt.fields, doc.ForwardPorts, doc.RestrictNetwork)
+		}
+	}
+}
+
+func TestDirectories(t *testing.T) {
+	share := func(source string) string {
+		quoted, _ := json.Marshal(source)
+		return settings(`"emptyDiskImages":[1],"sharedDirectories":{"a":{"source":` + string(quoted) + `},"b":{"source":` + string(quoted) + `}}`)
+	}
+	run := state + "/run"
+	tests := []struct {
+		source string
+		env    []string
+		want   []launchdoc.Directory
+		empty  launchdoc.Disk
+	}{
+		{"/home/ann/src", nil, nil, launchdoc.Disk{Path: run + "/empty0.raw", Temporary: true}},
+		{"$TMPDIR/x/y", nil, []launchdoc.Directory{{Path: run + "/x", Temporary: true}, {Path: run + "/x/y", Temporary: true}},
+			launchdoc.Disk{Path: run + "/empty0.raw", Temporary: true}},
+		{"$TMPDIR/../x", nil, nil, launchdoc.Disk{Path: run + "/empty0.raw", Temporary: true}},
+		{"$NIXVF_STATE/runner", nil, nil, launchdoc.Disk{Path: run + "/empty0.raw", Temporary: true}},
+		{"$TMPDIR/x/y", []string{"TMPDIR=/tmp/me/", "USE_TMPDIR=1"}, []launchdoc.Directory{{Path: "/tmp/me/x"}, {Path: "/tmp/me/x/y"}},
+			launchdoc.Disk{Path: "/tmp/me/empty0.raw"}},
+		{"$TMPDIR", []string{"TMPDIR=/tmp/me", "USE_TMPDIR=1"}, nil, launchdoc.Disk{Path: "/tmp/me/empty0.raw"}},
+	}
+	for _, tt := range tests {
+		_, doc, _ := argv(t, share(tt.source), Options{Host: host(tt.env...)})
+		tt.empty.Size, tt.empty.Format = 1<<20, launchdoc.FormatNone
+		if !slices.Equal(doc.Directories, tt.want) || doc.Disks[1] != tt.empty {
+			t.Errorf("%s %q: got %+v, %+v", tt.source, tt.env, doc.Directories, doc.Disks[1])
+		}
+	}
+}
+
+func TestLaunchErrors(t *testing.T) {
+	const comma = " holds a comma: vfkit separates device options with commas and knows no escape"
+	long := strings.Repeat("x", 2047-len("quiet console=hvc0 init=/s/init "))
+	tests := []struct {
+		name, fields string
+		options      Options
+		want         []string
+		code         int
+	}{
+		{"commas", settings(`"diskImage":"/a,b.raw","sharedDirectories":{"s":{"source":"/c,d"}}`),
+			Options{Flags: Flags{Shares: map[string]string{"t": "e,f"}, Console: "g,h"}, Host: host()}, []string{
+				`virtualisation.diskImage: "/a,b.raw"` + comma, `virtualisation.sharedDirectories.s.source: "/c,d"` + comma,
+				`--share t: "/work/e,f"` + comma, `--console: "/work/g,h"` + comma}, 2},
+		{"commas in the state directory", settings(`"emptyDiskImages":[1]`), Options{Flags: Flags{Vsock: []Port{1}}, Host: host("XDG_STATE_HOME=/a,b")}, []string{
+			`virtualisation.diskImage: "/a,b/nixvf/x-1/x.raw"` + comma, `virtualisation.emptyDiskImages: "/a,b/nixvf/x-1/run/empty0.raw"` + comma,
+			`--vsock: "/a,b/nixvf/x-1/run/vsock-1.sock"` + comma}, 2},
+		{"expansions", settings(`"diskImage":"$(id)","sharedDirectories":{"s":{"source":"$nope/x"}}`), Options{Host: host()}, []string{
+			`virtualisation.diskImage: "$(id)": command substitution is not allowed here`,
+			`virtualisation.sharedDirectories.s.source: "$nope/x": nope: unbound variable`}, 1},
+		{"tags", "", Options{Flags: Flags{Shares: map[string]string{"": "/a", "b,c": "/a", strings.Repeat("d", 37): "/a"}}, Host: host()}, []string{
+			`--share : mount tag "" is not of 1 to 36 bytes`, `--share b,c: mount tag "b,c" holds a comma, which vfkit cannot take`,
+			"--share " + strings.Repeat("d", 37) + `: mount tag "` + strings.Repeat("d", 37) + `" is not of 1 to 36 bytes`}, 2},
+		{"a tag twice", settings(`"rosetta":{"enable":true,"mountTag":"nix-store"}`),
+			Options{Rest: []string{"--device", "virtio-fs,sharedDir=/x,mountTag=nix-store"}, Host: host()},
+			[]string{`mount tag "nix-store" is given to more than one share`}, 1},
+		{"the run directory", settings(`"sharedDirectories":{"s":{"source":"$TMPDIR"}}`), Options{Host: host()}, []string{
+			`virtualisation.sharedDirectories.s.source: "` + state + `/run" is the VM's own run directory: share one in it, like $TMPDIR/xchg`}, 1},
+		{"ports that collide", settings(`"forwardPorts":[{"host":{"port":1},"guest":{"port":2}}]`), Options{Host: host("QEMU_NET_OPTS=hostfwd=tcp::1-:3")},
+			[]string{"forwardPorts: tcp port 1 of the host is forwarded to more than one place"}, 1},
+		{"QEMU_NET_OPTS", "", Options{Host: host("QEMU_NET_OPTS=hostfwd=tcp:1")},
+			[]string{`QEMU_NET_OPTS: "hostfwd=tcp:1": not of the form tcp:[ADDRESS]:PORT-[GUEST]:PORT`}, 1},
+		{"network", "", Options{Flags: Flags{Net: "bridge"}, Host: host()}, []string{`--net: "bridge" is neither nat nor none`}, 2},
+		{"id", "", Options{Flags: Flags{ID: "a/b"}, Host: host()}, []string{`id: "a/b" is not made of at most 160 letters, digits, '.', '_' and '-'`}, 1},
+		{"longest command line", "", Options{Flags: Flags{KernelParams: []string{long}}, Host: host()}, nil, 0},
+		{"too long a command line", "", Options{Flags: Flags{KernelParams: []string{long + "x"}}, Host: host()},
+			[]string{`kernel-params: the kernel's command line is 2048 bytes long, which is more than 2047`}, 1},
+		{"line breaks", "", Options{Flags: Flags{KernelParams: []string{"a\nb"}}, Host: host("NIXVF_KERNEL_PARAMS=c\nd", "QEMU_KERNEL_PARAMS=e\x1b")}, []string{
+			`QEMU_KERNEL_PARAMS: "e\x1b" is not one line of text`, `NIXVF_KERNEL_PARAMS: "c\nd" is not one line of text`,
+			`--kernel-param: "a\nb" is not one line of text`}, 2},
+		{"spaces in paths", `,"regInfo":"/r e\"g"`, Options{Host: host()},
+			[]string{`regInfo: "/r e\"g" holds a space or a quote, which the kernel's command line cannot carry`}, 1},
+		{"rest", "", Options{Rest: []string{"--bogus"}, Host: host()}, []string{"unknown flag: --bogus"}, 2},
+		{"rest is a word", "", Options{Rest: []string{"x"}, Host: host()}, []string{`"x" is neither a flag nor the value of one`}, 2},
+		{"rest asks for help", "", Options{Rest: []string{"--help"}, Host: host()}, []string{"--help is not a flag that starts a VM"}, 2},
+		{"rest has wrong devices", "", Options{Rest: []string{"--device", "virtio-blk", "--device", "x,y"}, Host: host()}, []string{
+			`--device "virtio-blk": virtio-blk needs the path to a disk image`, `--device "x,y": unknown device type: x`}, 2},
+		{"rest has another boot loader", "", Options{Rest: []string{"--bootloader", "efi"}, Host: host()},
+			[]string{"if any flags in the group [initrd bootloader] are set none of the others can be; [bootloader initrd] were all set"}, 2},
+		{"rest is not text", "", Options{Rest: []string{"--pidfile", "/a\xff"}, Host: host()}, []string{`argv: "/a\xff" is not plain text`}, 1},
+		{"certificates", settings(`"useHostCerts":true`), Options{Host: host("NIX_SSL_CERT_FILE=/a\nb")}, []string{`NIX_SSL_CERT_FILE: "/a\nb" holds a control character`}, 1},
+	}
+	for _, tt := range tests {
+		doc, _, err := Launch(boot(t, tt.fields), tt.options)
+		if got := fault.Lines(err); !slices.Equal(got, tt.want) || fault.Code(err) != tt.code || (doc == nil) != (err != nil) {
+			t.Errorf("%s: status %d, got  %q\nwant %q", tt.name, fault.Code(err), got, tt.want)
+		}
+	}
+}
+
+func TestNoHome(t *testing.T) {
+	_, _, err := Launch(boot(t, ""), Options{Host: place.Host{Dir: "/", Lookup: func(string) (string, bool) { return "", false }}})
+	if want := "neither XDG_STATE_HOME nor HOME is set to an absolute path"; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMACOf(t *testing.T) {
+	// As published: the address by which the host's network knows the VM.
+	if got, want := macOf("x-1").String(), "52:e0:f2:6c:5c:92"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	seen := map[string]bool{}
+	for _, id := range []string{"a", "b", "x-1", "x-2", ""} {
+		mac := macOf(id)
+		if len(mac) != 6 || mac[0]&1 != 0 || mac[0]&2 == 0 || seen[mac.String()] {
+			t.Errorf("%s: %s", id, mac)
+		}
+		seen[mac.String()] = true
+	}
+}
+
+// Whatever boot document parses, with whatever flags, nixvf-boot can read what
+// comes of it.
+func FuzzLaunch(f *testing.F) {
+	f.Add(`{"kernel":"/k","initrd":"/i","init":"/init","kernel-params":[]}`, "", "", "a", "x", "stdio")
+	f.Add(`{"kernel":"/k","initrd":"/i","init":"/init","kernel-params":["a,b"],"regInfo":"/r","virtualisation":{
+		"graphics":true,"emptyDiskImages":[1],"rosetta":{"enable":true},"useHostCerts":true,"restrictNetwork":true,
+		"sharedDirectories":{"a":{"source":"\"$TMPDIR\"/x"}},"forwardPorts":[{"host":{"port":1},"guest":{"port":2}}]}}`,
+		"hostfwd=tcp::3-:4,restrict=on", "quiet", "tag", "~/x", "pty")
+	f.Add(`{"kernel":"/-k","initrd":"/i","init":"/init","kernel-params":["-x"],"name":"é","virtualisation":{"diskImage":"--x"}}`, "", "", "-", "-", "-")
+	f.Fuzz(func(t *testing.T, document, netOpts, params, tag, path, console string) {
+		boot, _, err := bootdoc.Parse([]byte(document))
+		if err != nil {
+			return
+		}
+		doc, _, err := Launch(boot, Options{
+			Flags: Flags{Shares: map[string]string{tag: path}, Console: console, Disk: path, KernelParams: []string{params}, Vsock: []Port{1}},
+			Host:  host("QEMU_NET_OPTS="+netOpts, "NIXVF_KERNEL_PARAMS="+params, "NIX_SSL_CERT_FILE="+path),
+		})
+		if err != nil {
+			if err.Error() == "" {
+				t.Error("an error without a message")
+			}
+			return
+		}
+		out, err := doc.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := launchdoc.Parse(out)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if len(doc.Roots) == 0 {
+			doc.Roots = nil
+		}
+		if !reflect.DeepEqual(again, doc) {
+			t.Errorf("got  %+v\nwant %+v", again, doc)
+		}
+		for _, format := range []string{launchdoc.Shell, launchdoc.Lines, launchdoc.Null} {
+			if _, err := doc.Render(format); err != nil {
+				t.Errorf("%s: %v", format, err)
+			}
+		}
+	})
+}
