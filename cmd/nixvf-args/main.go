@@ -13,30 +13,36 @@ import (
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
-const about = `Read a boot document, print the launch document: vfkit's command line and what must be there
-before it can run. Nothing is created and nothing started.
+const about = `Read a boot document, print the launch document: vfkit's command line, and what must be there before
+it can run. Nothing is created and nothing started.
 
-The pipeline, with two settings of the flake's VM overridden:
+The pipeline, with some settings of the flake's VM overridden:
 
-  nixvf-eval .#darwinVM | nixvf-args --memory 4G --cpus 4 | nixvf-boot
+    nixvf-eval .#darwinVM | nixvf-args --memory 4G --forward 2222:22 | nixvf-boot
 
-A document written by hand:
+A document written by hand, and one that was kept:
 
-  printf '{"kernel": "/k", "initrd": "/i", "init": "/init", "kernel-params": []}' | nixvf-args
+    printf '{"kernel": "/k", "initrd": "/i", "init": "/init", "kernel-params": []}' | nixvf-args
 
-Only the command, to read or to paste, and the same run by vfkit itself:
+    nixvf-args --share src=~/src --id second < boot.json
 
-  nixvf-args --format shell < boot.json
+Only the command: to paste, and to run as it is:
 
-  nixvf-args --console vm.log --format null < boot.json | xargs -0 vfkit
+    nixvf-args --format shell < boot.json
 
-Arguments behind -- go to vfkit as they are:
+    nixvf-args --console vm.log --format null < boot.json | xargs -0 vfkit
 
-  nixvf-args < boot.json -- --device usb-mass-storage,path=/tmp/install.iso,readonly
+What stands behind -- goes to vfkit:
 
-As with NixOS's run-nixos-vm, NIX_DISK_IMAGE, SHARED_DIR, USE_TMPDIR with TMPDIR, QEMU_KERNEL_PARAMS
-and the hostfwd rules of QEMU_NET_OPTS are honoured. Paths may hold $NIXVF_STATE, the VM's state
-directory, and $TMPDIR, its run directory.`
+    nixvf-args < boot.json -- --device usb-mass-storage,path=/tmp/install.iso,readonly
+
+Paths may hold shell variables, among them $NIXVF_STATE, the VM's state directory, and $TMPDIR, its run
+directory.
+
+Environment: NIXVF_ID, NIXVF_KERNEL_PARAMS, and as with NixOS's run-nixos-vm NIX_DISK_IMAGE, SHARED_DIR,
+USE_TMPDIR with TMPDIR, QEMU_KERNEL_PARAMS, QEMU_NET_OPTS (hostfwd and restrict), NIX_SSL_CERT_FILE.
+
+Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 // flags has the fields of vfkit.Flags.
 type flags struct {
