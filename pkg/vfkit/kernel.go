@@ -19,36 +19,40 @@ const hvc0 = "console=hvc0"
 // kernelCommandLine returns the kernel's parameters: the document's, init= and
 // regInfo=, those of the environment, and those of the flags.
 func (b *builder) kernelCommandLine() string {
-	params := slices.Clone(b.boot.KernelParams)
-	given := slices.Concat(params, strings.Fields(b.Host.Env("QEMU_KERNEL_PARAMS")),
-		strings.Fields(b.Host.Env("NIXVF_KERNEL_PARAMS")), b.KernelParams)
-	isConsole := func(p string) bool { return strings.HasPrefix(p, "console=") }
+	params, more := slices.Clone(b.boot.KernelParams), b.moreParams()
+	given := " " + strings.Join(slices.Concat(params, more), " ")
 	switch {
-	case !slices.ContainsFunc(given, isConsole):
+	case !strings.Contains(given, " console="):
 		params = append(params, hvc0)
-	case !b.graphics() && !slices.ContainsFunc(given, func(p string) bool { return strings.HasPrefix(p, hvc0) }):
+	case !strings.Contains(given, " "+hvc0) && !b.graphics():
 		b.warn("no kernel parameter is %s: the VM's console will stay empty", hvc0)
 	}
 	params = append(params, b.param("init", b.boot.Init))
 	if b.boot.RegInfo != "" {
 		params = append(params, b.param("regInfo", b.boot.RegInfo))
 	}
+	line := strings.Join(append(params, more...), " ")
+	if len(line) > maxKernelCommandLine {
+		b.fail(fmt.Errorf("kernel-params: the kernel's command line is %d bytes long, which is more than %d",
+			len(line), maxKernelCommandLine))
+	}
+	return line
+}
+
+// moreParams returns the parameters of the environment, those of run-nixos-vm
+// first, and of the flags.
+func (b *builder) moreParams() (params []string) {
 	for _, name := range []string{"QEMU_KERNEL_PARAMS", "NIXVF_KERNEL_PARAMS"} {
 		if value := strings.TrimSpace(b.Host.Env(name)); value != "" {
 			b.fail(field(name, oneLine(value)))
 			params = append(params, value)
 		}
 	}
-	for _, p := range b.KernelParams {
-		b.fail(field("--kernel-param", oneLine(p)))
-		params = append(params, p)
+	for _, value := range b.KernelParams {
+		b.fail(field("--kernel-param", oneLine(value)))
+		params = append(params, value)
 	}
-	line := strings.Join(params, " ")
-	if len(line) > maxKernelCommandLine {
-		b.fail(fmt.Errorf("kernel-params: the kernel's command line is %d bytes long, which is more than %d",
-			len(line), maxKernelCommandLine))
-	}
-	return line
+	return params
 }
 
 // param returns one parameter whose value is a path.
