@@ -32,7 +32,7 @@ const (
 	spareBlocks = 50
 
 	// maxBallast is the largest ballast in bytes, see ballast.
-	maxBallast = 16 << 20
+	maxBallast = 20 << 20
 )
 
 // makeExt4 writes an empty file system to f, which has the given size and has
