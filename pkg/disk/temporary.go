@@ -75,6 +75,7 @@ func (t *temporary) place(path string) error {
 	if err != nil {
 		return cause(err)
 	}
+	t.Close() // and with it the lock, which could be in the way of a VM
 	flushDir(filepath.Dir(path))
 	return nil
 }
