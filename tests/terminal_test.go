@@ -5,7 +5,6 @@ package tests
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -197,7 +196,8 @@ func TestTerminalStopTimeout(t *testing.T) {
 // TestTerminalOfGuest does with a real guest what a person does.
 func TestTerminalOfGuest(t *testing.T) {
 	needGuest(t)
-	document, env := guestDocument(t)
+	tr := newTrial(t)
+	document, env := guestDocument(tr), tr.env
 	boot := filepath.Join(bin, "nixvf-boot")
 	const prompt = "nixvf-guest# "
 
@@ -220,25 +220,22 @@ func TestTerminalOfGuest(t *testing.T) {
 
 	s = onScreen(t, document, env, boot)
 	s.expect(prompt)
-	killVMM(t, env)
+	killVMM(t, tr.mark())
 	s.expect("nixvf-boot: qemu was ended by a signal: killed\r\n")
 	s.end(128 + int(syscall.SIGKILL))
 }
 
-// guestDocument evaluates the test guest's flake into a launch document.
-func guestDocument(t *testing.T) (document string, env []string) {
-	t.Helper()
-	dir := t.TempDir()
-	flake := filepath.Join(dir, "flake")
+// guestDocument evaluates the test guest's flake into the trial's launch.json,
+// whose path it returns.
+func guestDocument(tr *trial) string {
+	tr.t.Helper()
+	flake := filepath.Join(tr.dir, "flake")
 	if out, err := exec.Command("guest/make-flake", flake).CombinedOutput(); err != nil {
-		t.Fatalf("make-flake: %v\n%s", err, out)
+		tr.t.Fatalf("make-flake: %v\n%s", err, out)
 	}
-	env = []string{"XDG_STATE_HOME=" + filepath.Join(dir, "state"), "XDG_CACHE_HOME=" + filepath.Join(dir, "cache")}
-	document = filepath.Join(dir, "launch.json")
-	cmd := exec.Command("sh", "-c", fmt.Sprintf(`PATH=%s:$PATH; nixvf-eval .#darwinVM | nixvf-args >%s`, bin, document))
-	cmd.Dir, cmd.Env = flake, append(os.Environ(), env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("evaluating the guest: %v\n%s", err, out)
+	cmd, out := tr.start("cd flake && nixvf-eval .#darwinVM | nixvf-args >../launch.json")
+	if err := cmd.Wait(); err != nil {
+		tr.t.Fatalf("evaluating the guest: %v\n%s", err, out)
 	}
-	return document, env
+	return filepath.Join(tr.dir, "launch.json")
 }

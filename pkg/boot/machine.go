@@ -58,7 +58,8 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	if name == "" {
 		name = "vm"
 	}
-	vm, err := c.Host.VM("", doc.ID, name)
+	// The document's id goes before NIXVF_ID, which nixvf-args has seen already.
+	vm, err := c.Host.VM(doc.ID, "", name)
 	if err != nil {
 		return nil, err
 	}

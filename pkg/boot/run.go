@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,7 +26,7 @@ type session struct {
 	pty      *console.Pty
 	terminal *console.Terminal
 	logs     []*os.File
-	unread   bool // the console's reader went away
+	unread   atomic.Bool // the console's reader went away
 	forced   bool
 }
 
@@ -144,17 +145,25 @@ func (s *session) connect() <-chan struct{} {
 		}
 		go s.input()
 	}
+	go console.Unread(s.Stdout, s.nobodyReads)
 	go func() {
 		defer close(drained)
 		s.pty.Output(s.Stdout, func(err error) {
-			why := "console: " + err.Error()
-			if s.unread = errors.Is(err, syscall.EPIPE); s.unread {
-				why = "nobody reads the console"
+			if errors.Is(err, syscall.EPIPE) {
+				s.nobodyReads()
+			} else {
+				s.requests.ask("console: " + err.Error())
 			}
-			s.requests.ask(why)
 		})
 	}()
 	return drained
+}
+
+// nobodyReads asks for the end of a VM whose console went nowhere.
+func (s *session) nobodyReads() {
+	if !s.unread.Swap(true) {
+		s.requests.ask("nobody reads the console")
+	}
 }
 
 func (s *session) input() {
@@ -208,7 +217,7 @@ func (s *session) close() {
 func (s *session) outcome(err error) (int, error) {
 	status := s.vmm.Status()
 	switch {
-	case s.unread:
+	case s.unread.Load():
 		return 128 + int(syscall.SIGPIPE), nil
 	case err != nil:
 		return max(status, 1), err
