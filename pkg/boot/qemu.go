@@ -25,9 +25,10 @@ const oldestQEMU = 6
 
 // qemuVMM runs the VM under QEMU, with a virtiofsd for each share.
 type qemuVMM struct {
-	path   string
-	plan   *qemu.Plan
-	shares []helper
+	path    string
+	plan    *qemu.Plan
+	version versions
+	shares  []helper
 }
 
 func newQemu(ctx context.Context, m *machine) (vmm, error) {
@@ -52,7 +53,7 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 	if err != nil {
 		err = fault.Hint(err, "install QEMU, or name its path with --qemu")
 	}
-	v := &qemuVMM{path: path, plan: plan}
+	v := &qemuVMM{path: path, plan: plan, version: m.versions()}
 	return v, errors.Join(err, v.addShares(ctx, m))
 }
 
@@ -81,30 +82,24 @@ func (v *qemuVMM) name() string      { return "qemu" }
 func (v *qemuVMM) command() []string { return append([]string{v.path}, v.plan.Args...) }
 func (v *qemuVMM) helpers() []helper { return v.shares }
 
-// check asks QEMU for its version.
+// check looks at QEMU's version.
 func (v *qemuVMM) check(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, v.path, "--version").Output()
-	if err != nil {
-		return fmt.Errorf("%s --version: %w", v.path, err)
-	}
-	major, err := qemuMajor(string(out))
-	if err == nil && major < oldestQEMU {
-		err = fmt.Errorf("QEMU %d is too old, %d or newer is needed", major, oldestQEMU)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", v.path, err)
-	}
-	return nil
+	return v.version.check(ctx, v.path, checkQEMUVersion)
 }
 
 var qemuVersion = regexp.MustCompile(`QEMU emulator version (\d+)\.`)
 
-func qemuMajor(text string) (int, error) {
+// checkQEMUVersion reports a version that is too old.
+func checkQEMUVersion(text string) error {
 	match := qemuVersion.FindStringSubmatch(text)
 	if match == nil {
-		return 0, fmt.Errorf("prints no version of QEMU: %q", text)
+		return fmt.Errorf("prints no version of QEMU: %q", text)
 	}
-	return strconv.Atoi(match[1])
+	major, err := strconv.Atoi(match[1])
+	if err == nil && major < oldestQEMU {
+		err = fmt.Errorf("QEMU %d is too old, %d or newer is needed", major, oldestQEMU)
+	}
+	return err
 }
 
 // monitorWait bounds a talk with QEMU's monitor.
