@@ -66,10 +66,11 @@ func (v *qemuVMM) addShares(ctx context.Context, m *machine) error {
 	if err != nil {
 		return fault.Hint(err, "install virtiofsd (in older distributions a part of QEMU's packages), or name its path with --virtiofsd")
 	}
-	help, err := exec.CommandContext(ctx, path, "--help").CombinedOutput()
-	daemon, known := qemu.NewDaemon(path, string(help))
-	if known != nil {
-		return errors.Join(known, err)
+	// Its output tells more than its exit status, which is an error for some.
+	help, _ := exec.CommandContext(ctx, path, "--help").CombinedOutput()
+	daemon, err := qemu.NewDaemon(path, string(help))
+	if err != nil {
+		return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) needs no root")
 	}
 	for _, s := range v.plan.Shares {
 		argv := daemon.Command(s.Dir, m.readOnly(s.Tag, s.Dir), m.UID == 0)

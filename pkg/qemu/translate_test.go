@@ -118,11 +118,10 @@ func TestDaemonCommand(t *testing.T) {
 	}{
 		{"C, writable", cHelp, false, true, "/v --fd=3 -o source=/d -o sandbox=chroot -o cache=auto", "unshare"},
 		{"C, read-only", cHelp, true, true, "unshare --mount sh -c " + readOnlyMount + " sh /d /v --fd=3 -o source=/d", "map-root"},
-		{"C, not root", cHelp, false, false, "unshare --mount --map-root-user setpriv --pdeathsig KILL /v --fd=3", "bind"},
-		{"C, not root, read-only", cHelp, true, false, "unshare --mount --map-root-user sh -c " + readOnlyMount + " sh /d /v", "cache=auto"},
 		{"Rust, writable", rustHelp, false, true, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=auto", "readonly"},
 		{"Rust, read-only", rustHelp + "--readonly", true, true, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=always", "unshare"},
 		{"old Rust, read-only", rustHelp, true, true, "unshare --mount sh -c", "--readonly"},
+		{"old Rust, not root", rustHelp, true, false, "unshare --mount --map-root-user sh -c " + readOnlyMount + " sh /d /v", "cache=auto"},
 		{"Rust, not root", rustHelp + "--readonly", true, false, "/v --fd=3 --shared-dir=/d --sandbox=none", "unshare"},
 	}
 	for _, tt := range tests {
@@ -140,5 +139,8 @@ func TestDaemonCommand(t *testing.T) {
 	}
 	if _, err := NewDaemon("/v", "usage: something else"); err == nil {
 		t.Error("another program passes for virtiofsd")
+	}
+	if _, err := NewDaemon("/v", "setgroups() failed with error=1:Operation not permitted"); err == nil || !strings.Contains(err.Error(), "root only") {
+		t.Errorf("the C implementation as a user: %v", err)
 	}
 }

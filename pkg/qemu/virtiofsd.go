@@ -22,10 +22,13 @@ func NewDaemon(path, help string) (Daemon, error) {
 		Rust:     strings.Contains(help, "--shared-dir"),
 		ReadOnly: strings.Contains(help, "--readonly"),
 	}
-	if !d.Rust && !strings.Contains(help, "-o source=") {
-		return d, fmt.Errorf("%s: not a virtiofsd that is known here", path)
+	switch {
+	case d.Rust || strings.Contains(help, "-o source="):
+		return d, nil
+	case strings.Contains(help, "setgroups"):
+		return d, fmt.Errorf("%s: this old virtiofsd runs as root only", path)
 	}
-	return d, nil
+	return d, fmt.Errorf("%s: not a virtiofsd that is known here", path)
 }
 
 // readOnlyMount runs "$@" behind its first argument, a directory, which it
@@ -36,23 +39,19 @@ const readOnlyMount = `mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" &
 
 // Command returns the command that serves dir on the listening socket that it
 // inherits as descriptor 3. A socket made by virtiofsd itself would leave a
-// lock file in /run behind. root says whether the command runs as root.
+// lock file in /run behind. root says whether the command runs as root, as the
+// C implementation always does.
 //
 // A read-only share is one that guest root cannot write to whatever it mounts:
 // through virtiofsd's own option, or a read-only bind mount.
 func (d Daemon) Command(dir string, readOnly, root bool) []string {
 	cmd := d.serve(dir, readOnly, root)
-	mount := readOnly && !d.ReadOnly
-	if !mount && (root || d.Rust) {
+	if !readOnly || d.ReadOnly {
 		return cmd
 	}
-	// The C implementation wants to be root, if only in its own namespace.
 	unshare := []string{"unshare", "--mount"}
 	if !root {
 		unshare = append(unshare, "--map-root-user")
-	}
-	if !mount {
-		return append(unshare, append([]string{"setpriv", "--pdeathsig", "KILL"}, cmd...)...)
 	}
 	return append(append(unshare, "sh", "-c", readOnlyMount, "sh", dir), cmd...)
 }
