@@ -296,7 +296,7 @@
               vm = extended.config.virtualisation.vmVariant;
             in
             assert lib.all (fs: fs.fsType != "9p") (lib.attrValues vm.fileSystems);
-            json "nixvf-settings.json" vm.nixvf.settings;
+            json "nixvf-settings.json" vm.boot.bootspec.extensions."io.github.nixvf.v1";
 
           darwin-module =
             let

@@ -6,12 +6,13 @@
     let
       lib = import ./lib.nix;
 
-      # A derivation that has the attributes it was made of.
+      # A derivation that has the attributes it was made of, and depends on all of them.
       fake =
         system: name: attrs:
         derivation {
           inherit name system;
           builder = "/stand-in";
+          attributes = builtins.toJSON (builtins.removeAttrs attrs [ "overrideModAttrs" ]);
         }
         // {
           meta = { };

@@ -71,7 +71,7 @@ let
           {
             config.virtualisation.vmVariant = {
               fileSystems."/nix/.ro-store".fsType = "virtiofs";
-              nixvf.settings = { };
+              boot.bootspec.extensions."io.github.nixvf.v1" = { };
             };
           };
       };
