@@ -20,7 +20,7 @@ import (
 
 // patience is how long a test waits for what should come soon. A guest under
 // an emulated CPU takes its time on a busy machine.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // screen is a terminal on which a command runs, and a person before it.
 type screen struct {

@@ -96,8 +96,13 @@ func (m *machine) choose(ctx context.Context) (vmm, error) {
 // says so, or it is the Nix store. A store that only an argv names, without a
 // document, is no less precious.
 func (m *machine) readOnly(tag, dir string) bool {
+	return slices.Contains(m.doc.ReadOnly, tag) || inStore(dir)
+}
+
+// inStore reports whether a directory is the Nix store or in it.
+func inStore(dir string) bool {
 	const store = "/nix/store"
-	return slices.Contains(m.doc.ReadOnly, tag) || dir == store || strings.HasPrefix(dir, store+"/")
+	return dir == store || strings.HasPrefix(dir, store+"/")
 }
 
 // usesStdio reports whether a console of the VM is on the VMM's stdin and

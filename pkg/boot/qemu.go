@@ -73,7 +73,9 @@ func (v *qemuVMM) addShares(ctx context.Context, m *machine) error {
 		return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) needs no root")
 	}
 	for _, s := range v.plan.Shares {
-		argv := daemon.Command(s.Dir, m.readOnly(s.Tag, s.Dir), m.UID == 0)
+		argv := daemon.Command(qemu.Served{
+			Dir: s.Dir, ReadOnly: m.readOnly(s.Tag, s.Dir), Store: inStore(s.Dir), Root: m.UID == 0,
+		})
 		v.shares = append(v.shares, helper{name: "virtiofsd", socket: s.Socket, argv: argv})
 	}
 	return nil

@@ -111,29 +111,30 @@ func TestDaemonCommand(t *testing.T) {
 		rustHelp = "Options:\n --shared-dir <SHARED_DIR>\n"
 	)
 	tests := []struct {
-		name, help     string
-		readOnly, root bool
-		want           string // prefix
-		not            string
+		name, help string
+		served     Served
+		want       string // prefix
+		not        string
 	}{
-		{"C, writable", cHelp, false, true, "/v --fd=3 -o source=/d -o sandbox=chroot -o cache=auto", "unshare"},
-		{"C, read-only", cHelp, true, true, "unshare --mount sh -c " + readOnlyMount + " sh /d /v --fd=3 -o source=/d", "map-root"},
-		{"Rust, writable", rustHelp, false, true, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=auto", "readonly"},
-		{"Rust, read-only", rustHelp + "--readonly", true, true, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=always", "unshare"},
-		{"old Rust, read-only", rustHelp, true, true, "unshare --mount sh -c", "--readonly"},
-		{"old Rust, not root", rustHelp, true, false, "unshare --mount --map-root-user sh -c " + readOnlyMount + " sh /d /v", "cache=auto"},
-		{"Rust, not root", rustHelp + "--readonly", true, false, "/v --fd=3 --shared-dir=/d --sandbox=none", "unshare"},
+		{"C, writable", cHelp, Served{Root: true}, "/v --fd=3 -o source=/d -o sandbox=chroot -o cache=auto", "unshare"},
+		{"C, read-only", cHelp, Served{ReadOnly: true, Root: true}, "unshare --mount sh -c " + readOnlyMount + " sh /d /v --fd=3 -o source=/d", "map-root"},
+		{"Rust, writable", rustHelp, Served{Root: true}, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=auto", "readonly"},
+		{"Rust, read-only", rustHelp + "--readonly", Served{ReadOnly: true, Root: true}, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=auto", "unshare"},
+		{"old Rust, read-only", rustHelp, Served{ReadOnly: true, Root: true}, "unshare --mount sh -c", "--readonly"},
+		{"old Rust, not root", rustHelp, Served{ReadOnly: true}, "unshare --mount --map-root-user sh -c " + readOnlyMount + " sh /d /v", "cache=always"},
+		{"Rust, not root", rustHelp + "--readonly", Served{ReadOnly: true, Store: true}, "/v --fd=3 --shared-dir=/d --sandbox=none --cache=always", "unshare"},
 	}
 	for _, tt := range tests {
+		tt.served.Dir = "/d"
 		d, err := NewDaemon("/v", tt.help)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
-		got := strings.Join(d.Command("/d", tt.readOnly, tt.root), " ")
+		got := strings.Join(d.Command(tt.served), " ")
 		if !strings.HasPrefix(got, tt.want) || strings.Contains(got, tt.not) {
 			t.Errorf("%s: %s", tt.name, got)
 		}
-		if strings.HasSuffix(got, "--readonly") != (tt.readOnly && d.ReadOnly) {
+		if strings.HasSuffix(got, "--readonly") != (tt.served.ReadOnly && d.ReadOnly) {
 			t.Errorf("%s: %s", tt.name, got)
 		}
 	}
