@@ -111,6 +111,15 @@ func TestReadOnly(t *testing.T) {
 		{"one", "/nix/store/abc-hello", true},
 		{"other", "/nix/storehouse", false},
 	}
+	if _, err := os.Stat("/nix/store"); err == nil {
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink("/nix/store", link); err != nil {
+			t.Fatal(err)
+		}
+		if !m.readOnly("other", link) {
+			t.Error("a link to the store is taken for something else")
+		}
+	}
 	for _, tt := range tests {
 		if got := m.readOnly(tt.tag, tt.dir); got != tt.want {
 			t.Errorf("%s at %s: %v, want %v", tt.tag, tt.dir, got, tt.want)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -99,9 +100,13 @@ func (m *machine) readOnly(tag, dir string) bool {
 	return slices.Contains(m.doc.ReadOnly, tag) || inStore(dir)
 }
 
-// inStore reports whether a directory is the Nix store or in it.
+// inStore reports whether a directory, by whatever name, is the Nix store or in
+// it.
 func inStore(dir string) bool {
 	const store = "/nix/store"
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
 	return dir == store || strings.HasPrefix(dir, store+"/")
 }
 
