@@ -216,8 +216,11 @@
               ++ vm.args
               ++ [ "--" ]
               ++ vm.nixOptions;
-              # Where nix is, whoever installed it.
-              EnvironmentVariables.PATH = "/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+              EnvironmentVariables = {
+                NIXVF_ID = name;
+                # Where nix is, whoever installed it.
+                PATH = "/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+              };
               ProcessType = "Interactive"; # macOS slows the others down
               RunAtLoad = true;
               KeepAlive.SuccessfulExit = false; # a guest that powers off stays off
@@ -241,9 +244,11 @@
               default = { };
               description = ''
                 VMs that run while the user is logged in, each as a launchd agent of
-                the user and never as root. The agent's messages are in
-                {file}`~/Library/Logs/nixvf-NAME.log`, the guest's console is in
-                {file}`console.log` in the VM's state directory.
+                the user and never as root. The attribute's name is the VM's id: its
+                disk and {file}`console.log`, what the guest prints, are in
+                {file}`~/.local/state/nixvf/NAME`. The messages of nixvf are in
+                {file}`~/Library/Logs/nixvf-NAME.log`. A guest that powers off stays
+                off until the next login; one that fails is started again.
               '';
             };
           };

@@ -236,7 +236,9 @@ func TestFlakeDarwinModule(t *testing.T) {
 		t.Fatal(err)
 	}
 	agent := agents["nixvf-demo"].ServiceConfig
-	if len(agents) != 1 || agent.ProcessType != "Interactive" || agent.EnvironmentVariables["PATH"] == "" {
+	environment := agent.EnvironmentVariables
+	if len(agents) != 1 || agent.ProcessType != "Interactive" || environment["NIXVF_ID"] != "demo" ||
+		!strings.Contains(environment["PATH"], "/nix/var/nix/profiles/default/bin:") {
 		t.Errorf("agents: %s", text)
 	}
 	args := agent.ProgramArguments
