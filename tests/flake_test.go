@@ -145,7 +145,8 @@ func TestFlakePackages(t *testing.T) {
 	}
 	f.eval(t, &build, "packages.x86_64-linux.nixvf-args", "tool: { inherit (tool) version ldflags subPackages; }")
 	tool := filepath.Join(t.TempDir(), "tool")
-	compile := exec.Command("go", "build", "-o", tool, "-ldflags", strings.Join(build.LDFlags, " "), "./"+build.SubPackages[0])
+	ldflags := strings.Join(build.LDFlags, " ")
+	compile := exec.Command("go", "build", "-o", tool, "-ldflags", ldflags, "./"+build.SubPackages[0])
 	compile.Dir = string(f)
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
