@@ -97,6 +97,11 @@ in
         mkNixvfOverride (lib.mapAttrs (_: toVirtiofs) cfg.fileSystems)
       );
 
+      # What `nixvf-disk --grow` has added, the next boot uses.
+      virtualisation.fileSystems."/" = lib.mkIf (cfg.useDefaultFilesystems && cfg.diskImage != null) {
+        autoResize = mkNixvfDefault true;
+      };
+
       boot.bootspec.extensions."io.github.nixvf.v1" = config.nixvf.settings;
       nixvf.settings = {
         inherit (cfg)
