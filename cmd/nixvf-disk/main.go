@@ -137,7 +137,7 @@ func (c *command) override(spec *disk.Spec) error {
 // ensure makes the disk; tell says whether an image that is there is worth a
 // line.
 func ensure(ctx context.Context, t *cli.Tool, root rootdisk.Root, tell bool) error {
-	created, err := root.Ensure(ctx)
+	created, err := root.Ensure(disk.WithProgress(ctx, t.Progress))
 	if err == nil && tell && !created && root.Path != "" {
 		t.Say("%s exists: left as it is", root.Path)
 	}
