@@ -106,6 +106,18 @@ func (s *screen) expect(want string) {
 	s.t.Fatalf("%q did not appear; the screen holds %q", want, s.text())
 }
 
+// settle waits until all that was written has come to the screen.
+func (s *screen) settle() {
+	for last := ""; ; {
+		time.Sleep(100 * time.Millisecond)
+		text := s.text()
+		if text == last {
+			return
+		}
+		last = text
+	}
+}
+
 func (s *screen) press(keys string) {
 	s.t.Helper()
 	if _, err := s.master.WriteString(keys); err != nil {

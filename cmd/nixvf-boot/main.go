@@ -8,6 +8,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/boot"
 	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/disk"
 	"github.com/nixvf/nixvf/pkg/expand"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
@@ -63,7 +64,7 @@ func main() {
 			t.Print(commands)
 			return err
 		}
-		status, err := boot.Run(ctx, doc, config)
+		status, err := boot.Run(disk.WithProgress(ctx, t.Progress), doc, config)
 		if err != nil {
 			return fault.Exit(err, status)
 		}

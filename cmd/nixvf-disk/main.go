@@ -27,13 +27,20 @@ there is none, and pass the document on unchanged. (nixvf-boot does so too; here
 
   nixvf-eval .#darwinVM | nixvf-disk | nixvf-args | nixvf-boot
 
-Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024.`
+With --grow, an image is enlarged. The file system in it grows when the guest resizes it: NixOS does
+so at its next boot with fileSystems."/".autoResize, which nixvf's module sets. It never shrinks, and
+the image of a running VM is refused. A VM's own root disk is ~/.local/state/nixvf/ID/NAME.raw.
+
+  nixvf-disk --grow 40G root.raw
+
+Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024; 1T is the largest.`
 
 type command struct {
 	Path   string  `arg:"" optional:"" help:"Image to make; without one, a boot document is read from stdin."`
 	Size   *string `placeholder:"SIZE" help:"Size of the image (default 1G; in the pipeline, the document's)."`
 	Label  *string `placeholder:"LABEL" help:"Label of the file system (default nixos)."`
 	Format string  `enum:"ext4,none" default:"ext4" help:"What the image holds: ext4, or nothing (none)."`
+	Grow   *string `placeholder:"SIZE" help:"Enlarge the image at PATH to this size."`
 	ID     string  `name:"id" placeholder:"ID" help:"In the pipeline: id of the VM ($NIXVF_ID)."`
 	cli.Common
 }
@@ -44,10 +51,12 @@ func main() {
 }
 
 func (c *command) run(ctx context.Context, t *cli.Tool) error {
-	if c.Path == "" {
+	switch {
+	case c.Grow != nil:
+		return c.grow(ctx)
+	case c.Path == "":
 		return c.filter(ctx, t)
-	}
-	if c.ID != "" {
+	case c.ID != "":
 		return fault.Usage(errors.New("--id is for the pipeline, a PATH for use without it"))
 	}
 	root := rootdisk.Root{Path: c.Path, Spec: disk.Spec{Size: 1 << 30, Format: disk.Format(c.Format)}}
@@ -70,11 +79,10 @@ func (c *command) filter(ctx context.Context, t *cli.Tool) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.Getwd()
+	host, err := thisHost()
 	if err != nil {
 		return err
 	}
-	host := place.Host{Lookup: os.LookupEnv, Dir: dir, Files: os.DirFS("/")}
 	root, more, err := rootdisk.Of(doc, host, c.ID)
 	for _, w := range append(warnings, more...) {
 		t.Warn("%s", w)
@@ -87,6 +95,30 @@ func (c *command) filter(ctx context.Context, t *cli.Tool) error {
 	}
 	t.Print(data)
 	return ensure(ctx, t, root, c.Verbose)
+}
+
+// grow enlarges the image at the path.
+func (c *command) grow(ctx context.Context) error {
+	if c.Path == "" {
+		return fault.Usage(errors.New("--grow: the PATH of the image is missing"))
+	}
+	if c.ID != "" || c.Size != nil || c.Label != nil {
+		return fault.Usage(errors.New("--grow goes with a PATH and no other flag: it changes the size alone"))
+	}
+	size, err := disk.ParseSize(*c.Grow)
+	if err != nil {
+		return fault.Usage(err)
+	}
+	host, err := thisHost()
+	if err != nil {
+		return err
+	}
+	return rootdisk.Grow(ctx, host, c.Path, size)
+}
+
+func thisHost() (place.Host, error) {
+	dir, err := os.Getwd()
+	return place.Host{Lookup: os.LookupEnv, Dir: dir, Files: os.DirFS("/")}, err
 }
 
 // override applies the flags to what an image shall be.
@@ -105,7 +137,7 @@ func (c *command) override(spec *disk.Spec) error {
 // ensure makes the disk; tell says whether an image that is there is worth a
 // line.
 func ensure(ctx context.Context, t *cli.Tool, root rootdisk.Root, tell bool) error {
-	created, err := root.Ensure(ctx)
+	created, err := root.Ensure(disk.WithProgress(ctx, t.Progress))
 	if err == nil && tell && !created && root.Path != "" {
 		t.Say("%s exists: left as it is", root.Path)
 	}

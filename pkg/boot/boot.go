@@ -72,14 +72,17 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	}
 	requests := newRequests()
 	defer requests.close()
-	lock, err := takeLock(m.place)
+	locks, err := m.takeLock()
 	if err != nil {
 		return 1, err
 	}
-	defer lock.Close()
+	defer func() { err = errors.Join(err, locks.release()) }()
 	made, err := m.prepare(ctx)
 	defer func() { err = errors.Join(err, made.undo()) }()
 	if err != nil {
+		return 1, err
+	}
+	if err := m.takeDisks(locks); err != nil {
 		return 1, err
 	}
 	if err := context.Cause(ctx); err != nil {
@@ -87,7 +90,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	}
 	m.raiseLimits()
 	if _, ok := m.vmm.(*vfkitVMM); ok && m.nothingToUndo() {
-		return 1, errors.Join(made.undo(), m.exec(lock))
+		return 1, errors.Join(made.undo(), m.exec(locks))
 	}
-	return m.run(lock, requests)
+	return m.run(locks, requests)
 }

@@ -1,11 +1,8 @@
 package boot
 
 import (
-	"fmt"
 	"os"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // nothingToUndo reports whether the VM needs nobody beside it: its console
@@ -24,11 +21,11 @@ func (m *machine) nothingToUndo() bool {
 	return !m.usesStdio() && !m.usesPty()
 }
 
-// exec replaces this process by the VMM, which inherits the lock. It returns
+// exec replaces this process by the VMM, which inherits the locks. It returns
 // only with an error.
-func (m *machine) exec(lock *os.File) error {
-	if _, err := unix.FcntlInt(lock.Fd(), unix.F_SETFD, 0); err != nil {
-		return fmt.Errorf("lock: %w", err)
+func (m *machine) exec(l *locks) error {
+	if err := l.inherit(); err != nil {
+		return err
 	}
 	argv := m.vmm.command()
 	return &os.PathError{Op: "exec", Path: argv[0], Err: syscall.Exec(argv[0], argv, os.Environ())}

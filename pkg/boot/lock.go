@@ -3,56 +3,94 @@ package boot
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/crc-org/vfkit/pkg/config"
 
-	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/lock"
 )
 
-// takeLock makes this process the one that runs the VM. The lock is a file in
-// the state directory, never the disk image, which macOS locks itself. It
-// holds for as long as the returned file, or a copy that the VMM inherited, is
-// open; the file stays.
-func takeLock(vm place.VM) (*os.File, error) {
-	if err := os.MkdirAll(vm.Dir, 0o700); err != nil {
+// locks are what this VM holds while it runs: its own lock, and those of its
+// disks. The VMM inherits them, so they hold for as long as it lives, whatever
+// becomes of us.
+type locks struct {
+	vm    *lock.Lock
+	disks []*lock.Lock
+}
+
+// takeLock makes this process the one that runs the VM.
+func (m *machine) takeLock() (*locks, error) {
+	if err := os.MkdirAll(m.place.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	f, err := os.OpenFile(vm.Lock(), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	l, err := lock.Take(m.place.Lock())
+	var held *lock.HeldError
+	switch {
+	case errors.As(err, &held):
+		return nil, fmt.Errorf("%s is running already, as process %s", m.place.ID, held.Owner)
+	case err != nil:
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = fmt.Errorf("%s is running already, as process %s", vm.ID, owner(f))
-	}
-	if err == nil {
-		err = writeOwner(f)
-	}
+	return &locks{vm: l}, nil
+}
+
+// takeDisks locks the VM's disks, which exist by now. Temporary ones nobody
+// else can have, and of those that are only read there can be many users.
+func (m *machine) takeDisks(l *locks) error {
+	dir, err := m.Host.DiskLocks()
 	if err != nil {
-		f.Close()
-		return nil, err
+		return err
 	}
-	return f, nil
+	var errs []error
+	for _, d := range config.FilterDevices[*config.VirtioBlk](m.vm) {
+		if d.ReadOnly || m.temporary(d.ImagePath) {
+			continue
+		}
+		disk, err := lock.Image(dir, d.ImagePath)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("disk %s: %w", d.ImagePath, err))
+			continue
+		}
+		l.disks = append(l.disks, disk)
+	}
+	return errors.Join(errs...)
 }
 
-// owner returns what the lock's holder wrote into it.
-func owner(f *os.File) string {
-	pid, err := io.ReadAll(io.LimitReader(f, 32))
-	if text := strings.TrimSpace(string(pid)); err == nil && text != "" {
-		return text
+func (m *machine) temporary(image string) bool {
+	for _, d := range m.doc.Disks {
+		if d.Path == image && d.Temporary {
+			return true
+		}
 	}
-	return "(unknown)"
+	return false
 }
 
-func writeOwner(f *os.File) error {
-	if err := f.Truncate(0); err != nil {
-		return fmt.Errorf("lock: %w", err)
+// files returns the locks as files to be inherited.
+func (l *locks) files() []*os.File {
+	files := []*os.File{l.vm.File}
+	for _, d := range l.disks {
+		files = append(files, d.File)
 	}
-	if _, err := fmt.Fprintf(f, "%d\n", os.Getpid()); err != nil {
-		return fmt.Errorf("lock: %w", err)
+	return files
+}
+
+// inherit lets the VMM that takes our place have the locks.
+func (l *locks) inherit() error {
+	var errs []error
+	for _, one := range append([]*lock.Lock{l.vm}, l.disks...) {
+		if err := one.Inherit(); err != nil {
+			errs = append(errs, fmt.Errorf("lock: %w", err))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// release ends the locks of a VM that has ended. Its own file stays, as its
+// state directory does.
+func (l *locks) release() error {
+	var errs []error
+	for _, d := range l.disks {
+		errs = append(errs, d.Remove())
+	}
+	return errors.Join(append(errs, l.vm.Close())...)
 }

@@ -31,10 +31,10 @@ type session struct {
 }
 
 // run starts the VM, waits for its end and takes everything down again.
-func (m *machine) run(lock *os.File, r *requests) (status int, err error) {
+func (m *machine) run(l *locks, r *requests) (status int, err error) {
 	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1)}
 	defer s.close()
-	if err := s.start(lock); err != nil {
+	if err := s.start(l); err != nil {
 		return 1, err
 	}
 	drained := s.connect()
@@ -46,7 +46,7 @@ func (m *machine) run(lock *os.File, r *requests) (status int, err error) {
 }
 
 // start starts the helpers and the VMM.
-func (s *session) start(lock *os.File) error {
+func (s *session) start(l *locks) error {
 	for _, h := range s.machine.vmm.helpers() {
 		if err := s.startHelper(h); err != nil {
 			return err
@@ -59,8 +59,7 @@ func (s *session) start(lock *os.File) error {
 	argv := s.machine.vmm.command()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr = log
-	// The lock holds for as long as the VMM lives, whatever becomes of us.
-	cmd.ExtraFiles = []*os.File{lock}
+	cmd.ExtraFiles = l.files()
 	if s.usesStdio() {
 		if s.pty, err = console.NewPty(); err != nil {
 			return fmt.Errorf("console: %w", err)

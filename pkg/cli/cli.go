@@ -42,7 +42,8 @@ type Tool struct {
 	// Rest holds the arguments behind "--".
 	Rest []string
 
-	out []byte
+	out      []byte
+	progress progress
 }
 
 // Common holds the flags that every command has; embed it in the grammar.
@@ -183,10 +184,13 @@ func (t *Tool) report(err error) {
 	}
 }
 
-// line writes one line, whatever the text holds: a document could carry
+// line writes one line.
+func (t *Tool) line(text string) { fmt.Fprintf(t.Stderr, "%s: %s\n", t.Name, safe(text)) }
+
+// safe returns the text as one line, whatever it holds: a document could carry
 // terminal escapes.
-func (t *Tool) line(text string) {
-	safe := strings.Map(func(r rune) rune {
+func safe(text string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
@@ -195,5 +199,4 @@ func (t *Tool) line(text string) {
 		}
 		return r
 	}, strings.TrimSpace(text))
-	fmt.Fprintf(t.Stderr, "%s: %s\n", t.Name, safe)
 }

@@ -131,7 +131,9 @@ func create(ctx context.Context, path string, spec Spec) error {
 		return err
 	}
 	defer tmp.discard()
-	if err := fill(ctx, tmp.File, spec); err != nil {
+	report := reporter(ctx, path, spec)
+	defer report(roundUp(spec.Size))
+	if err := fill(ctx, tmp.File, spec, report); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -172,13 +174,13 @@ func kind(mode fs.FileMode) string {
 }
 
 // fill gives the empty file its size and content, and flushes it once.
-func fill(ctx context.Context, f *os.File, spec Spec) error {
+func fill(ctx context.Context, f *os.File, spec Spec, report func(int64)) error {
 	size := roundUp(spec.Size)
 	if err := f.Truncate(size); err != nil {
 		return cause(err)
 	}
 	if spec.Format == Ext4 {
-		if err := makeExt4(ctx, f, size, spec); err != nil {
+		if err := makeExt4(ctx, f, size, spec, report); err != nil {
 			return err
 		}
 	}

@@ -165,3 +165,33 @@ func TestCreateCancelled(t *testing.T) {
 		wantNames(t, dir)
 	}
 }
+
+// TestProgress: it grows, and ends at the whole, also when it all comes to
+// nothing.
+func TestProgress(t *testing.T) {
+	var steps []int64
+	path := filepath.Join(t.TempDir(), "x.raw")
+	spec := Spec{Size: 2 << 30, Format: Ext4}
+	ctx, cancel := context.WithCancel(t.Context())
+	ctx = WithProgress(ctx, func(of string, done, total int64) {
+		if of != path || total != spec.Size || done > total || len(steps) > 0 && done <= steps[len(steps)-1] {
+			t.Errorf("%s: %d of %d, after %v", of, done, total, steps)
+		}
+		if steps = append(steps, done); len(steps) == 5 {
+			cancel()
+		}
+	})
+	if err := Create(ctx, path, spec); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if len(steps) != 6 || steps[5] != spec.Size {
+		t.Errorf("cancelled at the fifth step: %v", steps)
+	}
+	steps = nil
+	if err := Create(WithProgress(t.Context(), func(_ string, done, _ int64) { steps = append(steps, done) }), path, spec); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(steps); n < 16 || steps[n-1] != spec.Size {
+		t.Errorf("16 groups, but steps %v", steps)
+	}
+}

@@ -36,9 +36,10 @@ const (
 )
 
 // makeExt4 writes an empty file system to f, which has the given size and has
-// never been written to.
-func makeExt4(ctx context.Context, f *os.File, size int64, spec Spec) error {
+// never been written to. report is told how far it has come.
+func makeExt4(ctx context.Context, f *os.File, size int64, spec Spec, report func(int64)) error {
 	storage := newSparse(ctx, f)
+	storage.report = report
 	weight := ballast(size)
 	err := format(storage, usable(size), spec)
 	runtime.KeepAlive(weight)

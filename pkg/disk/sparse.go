@@ -17,6 +17,8 @@ type sparse struct {
 	ctx     context.Context
 	written map[int64]bool // numbers of the blocks that were written
 	err     error          // the first error; go-diskfs formats some away
+	far     int64          // the furthest offset so far
+	report  func(int64)    // is told of it
 }
 
 var (
@@ -27,7 +29,7 @@ var (
 var zeros [BlockSize]byte
 
 func newSparse(ctx context.Context, f *os.File) *sparse {
-	return &sparse{File: f, ctx: ctx, written: map[int64]bool{}}
+	return &sparse{File: f, ctx: ctx, written: map[int64]bool{}, report: func(int64) {}}
 }
 
 // Sys is not suitable, lest go-diskfs flushes the file each time it likes.
@@ -39,6 +41,10 @@ func (s *sparse) Path() string { return s.Name() }
 
 // WriteAt writes the runs of blocks in p that hold something.
 func (s *sparse) WriteAt(p []byte, off int64) (int, error) {
+	if s.err == nil && off > s.far {
+		s.far = off
+		s.report(off)
+	}
 	if s.err == nil {
 		s.err = s.ctx.Err()
 	}

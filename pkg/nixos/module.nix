@@ -127,6 +127,11 @@ in
 
       environment.loginShellInit = builtins.readFile ./console.sh;
 
+      # What `nixvf-disk --grow` has added, the next boot uses.
+      virtualisation.fileSystems."/" = lib.mkIf (cfg.useDefaultFilesystems && cfg.diskImage != null) {
+        autoResize = mkNixvfDefault true;
+      };
+
       boot.bootspec.extensions."io.github.nixvf.v1" = config.nixvf.settings;
     }
 

@@ -37,6 +37,13 @@ func (h Host) Env(name string) string {
 // specification: $XDG_STATE_HOME/nixvf, ~/.local/state/nixvf without it.
 func (h Host) State() (string, error) { return h.xdg("XDG_STATE_HOME", ".local/state") }
 
+// DiskLocks returns the directory of the locks on disk images, which belong to
+// no VM. No id begins with a dot.
+func (h Host) DiskLocks() (string, error) {
+	state, err := h.State()
+	return filepath.Join(state, ".disks"), err
+}
+
 // Cache returns nixvf's cache directory: $XDG_CACHE_HOME/nixvf, or
 // ~/.cache/nixvf without it.
 func (h Host) Cache() (string, error) { return h.xdg("XDG_CACHE_HOME", ".cache") }

@@ -1,6 +1,6 @@
 // Package rootdisk owns what nixvf-disk does beyond making an image: finding
-// out from a boot document which root disk its VM wants, and making it only if
-// nothing is there.
+// out from a boot document which root disk its VM wants, making it only if
+// nothing is there, and growing it only while no VM uses it.
 package rootdisk
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/disk"
+	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/place"
 )
 
@@ -61,4 +62,23 @@ func (r Root) Ensure(ctx context.Context) (created bool, err error) {
 func isImage(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// Grow enlarges the image at path to size bytes, as [disk.Grow] does, unless a
+// VM of this user's runs on it.
+func Grow(ctx context.Context, host place.Host, path string, size int64) (err error) {
+	dir, err := host.DiskLocks()
+	if err != nil {
+		return err
+	}
+	l, err := lock.Image(dir, path)
+	var held *lock.HeldError
+	if errors.As(err, &held) {
+		return fmt.Errorf("grow %s: %w", path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("grow: %w", err)
+	}
+	defer func() { err = errors.Join(err, l.Remove()) }()
+	return disk.Grow(ctx, path, size)
 }

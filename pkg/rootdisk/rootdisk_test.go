@@ -2,12 +2,16 @@ package rootdisk
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/disk"
+	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/place"
 )
 
@@ -94,5 +98,39 @@ func TestEnsure(t *testing.T) {
 	}
 	if created, err := (Root{}).Ensure(context.Background()); created || err != nil {
 		t.Errorf("a VM without a disk: %v, %v", created, err)
+	}
+}
+
+func TestGrow(t *testing.T) {
+	h := host(t, nil)
+	path := filepath.Join(h.Dir, "x.raw")
+	grow := func(size int64) error { return Grow(t.Context(), h, path, size) }
+	if err := grow(1 << 20); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no image: %v", err)
+	}
+	if err := os.WriteFile(path, make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := grow(1 << 20); err != nil {
+		t.Error(err)
+	}
+	locks, err := h.DiskLocks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(locks); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	running, err := lock.Image(locks, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer running.Close()
+	err = grow(1 << 30)
+	if want := "in use by process " + strconv.Itoa(os.Getpid()); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 1<<20 {
+		t.Errorf("afterwards: %v, %v", info, err)
 	}
 }

@@ -12,6 +12,7 @@
       busybox = part "busybox" ./busybox;
       nix = part "nix" ./nix;
       kernel = part "linux" ./linux;
+      e2fsprogs = part "e2fsprogs" ./e2fsprogs;
 
       # The static busybox is the builder too: nothing outside the store is used.
       run =
@@ -35,6 +36,7 @@
         mkdir -p $out root/bin root/dev root/lib root/proc root/root root/sys
         cp ${busybox}/busybox root/bin/busybox
         cp -r ${./modules} root/lib/modules
+        cp -r ${e2fsprogs} root/e2fsprogs
         cp ${./stage-1} root/init
         cp ${./cmdline} root/cmdline
         chmod +x root/init
@@ -115,7 +117,7 @@
             echo "$boot" >$out/boot.json
             cp ${./cmdline} $out/cmdline
             for script in init profile check dhcp stop; do
-              sed "s|@toplevel@|$out|g; s|@busybox@|${busybox}|g; s|@nix@|${nix}|g" ${./stage-2}/$script >$out/$script
+              sed "s|@toplevel@|$out|g; s|@busybox@|${busybox}|g; s|@nix@|${nix}|g; s|@e2fsprogs@|${e2fsprogs}|g" ${./stage-2}/$script >$out/$script
               chmod +x $out/$script
             done
           '';

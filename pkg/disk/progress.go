@@ -1,0 +1,24 @@
+package disk
+
+import "context"
+
+// Progress is told how far the image at path is: done of total bytes. Once the
+// image is made, or is not going to be, done is total.
+type Progress func(path string, done, total int64)
+
+type progressKey struct{}
+
+// WithProgress returns a context with which Create tells p how far it is, many
+// times a second and from one goroutine.
+func WithProgress(ctx context.Context, p Progress) context.Context {
+	return context.WithValue(ctx, progressKey{}, p)
+}
+
+// reporter returns a function that passes on how many bytes are done.
+func reporter(ctx context.Context, path string, spec Spec) func(done int64) {
+	p, ok := ctx.Value(progressKey{}).(Progress)
+	if !ok {
+		return func(int64) {}
+	}
+	return func(done int64) { p(path, done, roundUp(spec.Size)) }
+}

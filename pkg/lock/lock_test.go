@@ -1,0 +1,125 @@
+package lock
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// held fails unless err says that this process has the lock.
+func held(t *testing.T, err error) {
+	t.Helper()
+	var other *HeldError
+	if !errors.As(err, &other) || other.Owner != strconv.Itoa(os.Getpid()) {
+		t.Errorf("got %v, want held by process %d", err, os.Getpid())
+	}
+}
+
+func taken(t *testing.T) func(*Lock, error) *Lock {
+	return func(l *Lock, err error) *Lock {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+}
+
+func TestTake(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	first := taken(t)(Take(path))
+	_, err := Take(path)
+	held(t, err)
+	first.Close()
+	second := taken(t)(Take(path)) // a file that is there is no lock
+	if err := second.Remove(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after Remove: %v", err)
+	}
+	if _, err := Take(filepath.Join(path, "missing", "lock")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no directory: %v", err)
+	}
+}
+
+func TestImage(t *testing.T) {
+	dir := t.TempDir()
+	locks := filepath.Join(dir, "state", "disks")
+	image, link, other := filepath.Join(dir, "a.raw"), filepath.Join(dir, "link"), filepath.Join(dir, "b.raw")
+	for _, path := range []string{image, other} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(image, link); err != nil {
+		t.Fatal(err)
+	}
+	defer taken(t)(Image(locks, image)).Close()
+	_, err := Image(locks, link)
+	held(t, err)
+	taken(t)(Image(locks, other)).Close()
+	if _, err := Image(locks, filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no image: %v", err)
+	}
+	moved := filepath.Join(dir, "c.raw")
+	if err := os.Rename(image, moved); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Image(locks, moved)
+	held(t, err)
+}
+
+// TestInherited: the lock holds as long as a child that has it, not as long as
+// whoever took it.
+func TestInherited(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	l := taken(t)(Take(path))
+	child := exec.Command("cat")
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child.ExtraFiles = []*os.File{l.File}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	_, err = Take(path)
+	held(t, err)
+	stdin.Close()
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	taken(t)(Take(path)).Close()
+}
+
+// TestRemoveTogether: removing the file never lets two have the lock.
+func TestRemoveTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	var owners atomic.Int32
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 200 {
+				l, err := Take(path)
+				if err != nil {
+					continue
+				}
+				if owners.Add(1) != 1 {
+					t.Error("two have the lock")
+				}
+				owners.Add(-1)
+				if err := l.Remove(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
