@@ -77,6 +77,11 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 		return 1, err
 	}
 	defer lock.Close()
+	net, err := m.startNetwork()
+	if err != nil {
+		return 1, err
+	}
+	defer net.close()
 	made, err := m.prepare(ctx)
 	defer func() { err = errors.Join(err, made.undo()) }()
 	if err != nil {
@@ -89,5 +94,5 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if _, ok := m.vmm.(*vfkitVMM); ok && m.nothingToUndo() {
 		return 1, errors.Join(made.undo(), m.exec(lock))
 	}
-	return m.run(lock, requests)
+	return m.run(lock, net, requests)
 }

@@ -31,10 +31,10 @@ type session struct {
 }
 
 // run starts the VM, waits for its end and takes everything down again.
-func (m *machine) run(lock *os.File, r *requests) (status int, err error) {
+func (m *machine) run(lock *os.File, n *ownNetwork, r *requests) (status int, err error) {
 	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1)}
 	defer s.close()
-	if err := s.start(lock); err != nil {
+	if err := s.start(lock, n); err != nil {
 		return 1, err
 	}
 	drained := s.connect()
@@ -46,7 +46,7 @@ func (m *machine) run(lock *os.File, r *requests) (status int, err error) {
 }
 
 // start starts the helpers and the VMM.
-func (s *session) start(lock *os.File) error {
+func (s *session) start(lock *os.File, n *ownNetwork) error {
 	for _, h := range s.machine.vmm.helpers() {
 		if err := s.startHelper(h); err != nil {
 			return err
@@ -61,6 +61,14 @@ func (s *session) start(lock *os.File) error {
 	cmd.Stderr = log
 	// The lock holds for as long as the VMM lives, whatever becomes of us.
 	cmd.ExtraFiles = []*os.File{lock}
+	if n != nil {
+		cards, err := s.machine.vmm.attach(n.Network)
+		defer closeAll(cards)
+		if err != nil {
+			return err
+		}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, cards...)
+	}
 	if s.usesStdio() {
 		if s.pty, err = console.NewPty(); err != nil {
 			return fmt.Errorf("console: %w", err)
@@ -207,7 +215,11 @@ func (s *session) close() {
 	if s.pty != nil {
 		s.pty.Close()
 	}
-	for _, f := range s.logs {
+	closeAll(s.logs)
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
 		f.Close()
 	}
 }
