@@ -265,7 +265,7 @@ func TestForwardBesideQEMU(t *testing.T) {
 	script := `#!/bin/bash
 args=("$@")
 for i in "${!args[@]}"; do
-  [ "${args[i]}" != user,id=net0 ] || args[i]+=,hostfwd=tcp:`+port+`-:7000
+  [ "${args[i]}" != user,id=net0 ] || args[i]+=,hostfwd=tcp:` + port + `-:7000
 done
 exec qemu-system-x86_64 "${args[@]}"
 `
