@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -204,6 +205,70 @@ func datagrams(t *testing.T, address string, count int) {
 		if err != nil || string(buf[:n]) != want {
 			t.Fatalf("datagram %d: %d bytes came back for %d: %v", i, n, len(want), err)
 		}
+	}
+}
+
+// vfkitDocument writes a document for the stand-in with a card and forwarded
+// ports, and returns its path and the environment to run it in.
+func vfkitDocument(t *testing.T, rules ...any) (document string, env []string) {
+	t.Helper()
+	document, env = standInDocument(t)
+	data, err := os.ReadFile(document)
+	doc := map[string]any{}
+	if err == nil {
+		err = json.Unmarshal(data, &doc)
+	}
+	doc["forwardPorts"] = rules
+	doc["argv"] = append(doc["argv"].([]any), "--device", "virtio-net,nat,mac=52:54:00:00:00:01")
+	if err == nil {
+		data, err = json.Marshal(doc)
+	}
+	if err == nil {
+		err = os.WriteFile(document, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document, append(env, "STANDIN_LOG="+filepath.Join(filepath.Dir(document), "standin.log"))
+}
+
+// TestForwardVfkit forwards a port to the guest of the stand-in, whose card is
+// on a socket.
+func TestForwardVfkit(t *testing.T) {
+	port := freePort(t)
+	document, env := vfkitDocument(t, rule(t, "host", "udp", port, ":7000"))
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("stand-in guest is up\r\n")
+	datagrams(t, port, 1000)
+	log, err := os.ReadFile(filepath.Join(filepath.Dir(document), "standin.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	card := regexp.MustCompile(`(?m)^virtio-net,unixSocketPath=/.*/net-0\.sock,mac=52:54:00:00:00:01$`)
+	if !card.Match(log) || bytes.Contains(log, []byte("nat")) {
+		t.Errorf("the card is not on a socket: %s", log)
+	}
+	s.press("\x1d.")
+	s.end(0)
+}
+
+// TestForwardTaken checks that every port that is taken is reported, and that
+// nothing starts.
+func TestForwardTaken(t *testing.T) {
+	taken := greeter(t, "127.0.0.1:0")
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	udp := packets.LocalAddr().String()
+	document, env := vfkitDocument(t, rule(t, "host", "tcp", taken, ":22"), rule(t, "host", "udp", udp, ":53"))
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("nixvf-boot: forwardPorts: listen tcp " + taken + ": bind: address already in use\r\n")
+	s.expect("nixvf-boot: forwardPorts: listen udp " + udp + ": bind: address already in use\r\n")
+	s.end(1)
+	if _, err := os.Stat(filepath.Join(filepath.Dir(document), "standin.log")); err == nil {
+		t.Error("the VM started all the same")
 	}
 }
 

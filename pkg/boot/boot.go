@@ -55,6 +55,9 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 		}
 		out = append(out, cmd...)
 	}
+	if len(m.cards) > 0 {
+		out = append(out, "# with a network of nixvf-boot's own\n"...)
+	}
 	cmd, err := launchdoc.Command(m.vmm.command())
 	return append(out, cmd...), err
 }
