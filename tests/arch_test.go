@@ -19,7 +19,7 @@ const module = "github.com/nixvf/nixvf/"
 // edges says which packages of nixvf each package under pkg/ may import. What
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
-	"boot":       {"child", "console", "disk", "fault", "launchdoc", "lock", "place", "qemu", "vfkit"},
+	"boot":       {"child", "console", "disk", "fault", "launchdoc", "lock", "network", "place", "qemu", "vfkit"},
 	"bootdoc":    {"strictjson"},
 	"child":      {"fault"},
 	"cli":        {"fault", "strictjson"},
@@ -30,6 +30,7 @@ var edges = map[string][]string{
 	"fault":      {},
 	"launchdoc":  {"bootdoc", "strictjson"},
 	"lock":       {},
+	"network":    {"bootdoc"},
 	"nix":        {"child", "fault"},
 	"nixos":      {"fault"},
 	"place":      {"bootdoc", "expand", "fault"},

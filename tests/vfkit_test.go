@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -26,7 +28,8 @@ import (
 // standIn is a program that behaves at its edges as vfkit does, without a
 // Mac and without a VM: it reads the command line with vfkit's own parsers,
 // wants a terminal on stdin for a console on stdio and changes the modes there
-// that vfkit changes, offers its REST calls, and stops on SIGTERM.
+// that vfkit changes, connects network cards to their sockets, offers its REST
+// calls, and stops on SIGTERM.
 //
 // The environment variable STANDIN says what its guest does: "poweroff" ends
 // at once, "crash" fails, "deaf" hears no request to stop; else it runs until
@@ -60,6 +63,11 @@ func runStandIn(args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, card := range config.FilterDevices[*config.VirtioNet](vm) {
+		if err := plugIn(card); err != nil {
+			return err
+		}
+	}
 	stop := make(chan string, 8)
 	if opts.RestfulURI != cmdline.DefaultRestfulURI {
 		if err := serveREST(opts.RestfulURI, stop); err != nil {
@@ -77,6 +85,68 @@ func runStandIn(args []string) error {
 	}
 	go io.Copy(console, os.Stdin)
 	return guest(console, signals, stop)
+}
+
+// plugIn connects a card to its socket as vfkit does, from a socket of its own
+// beside it, and with vfkit's greeting. The guest behind it is at 10.0.2.15:
+// it answers ARP and sends datagrams back.
+func plugIn(card *config.VirtioNet) error {
+	if card.UnixSocketPath == "" {
+		return nil
+	}
+	local := fmt.Sprintf("%s/vfkit-%x.sock", filepath.Dir(card.UnixSocketPath), os.Getpid())
+	conn, err := net.DialUnix("unixgram", &net.UnixAddr{Name: local, Net: "unixgram"},
+		&net.UnixAddr{Name: card.UnixSocketPath, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	if card.VfkitMagic {
+		if _, err := conn.Write([]byte("VFKT")); err != nil {
+			return err
+		}
+	}
+	go func() {
+		frame := make([]byte, 2048)
+		for {
+			n, err := conn.Read(frame)
+			if err != nil {
+				return
+			}
+			if turnAround(frame[:n], card.MacAddress) {
+				_, _ = conn.Write(frame[:n])
+			}
+		}
+	}()
+	return nil
+}
+
+// turnAround makes a frame its own answer: an ARP request (RFC 826) for
+// 10.0.2.15, or a UDP datagram, whose checksums do not mind that the ends
+// change places. It reports whether there is one.
+func turnAround(frame []byte, mac net.HardwareAddr) bool {
+	swap := func(i, j, size int) {
+		for k := range size {
+			frame[i+k], frame[j+k] = frame[j+k], frame[i+k]
+		}
+	}
+	const arp, ip, udp = 14, 14, 34 // offsets, without IP options
+	switch {
+	case len(frame) >= arp+28 && frame[12] == 8 && frame[13] == 6 && frame[arp+7] == 1:
+		if !bytes.Equal(frame[arp+24:arp+28], []byte{10, 0, 2, 15}) {
+			return false
+		}
+		frame[arp+7] = 2
+		swap(arp+8, arp+18, 10)
+		copy(frame[arp+8:], mac)
+	case len(frame) >= udp+8 && frame[12] == 8 && frame[13] == 0 && frame[ip+9] == 17:
+		swap(ip+12, ip+16, 4)
+		swap(udp, udp+2, 2)
+	default:
+		return false
+	}
+	copy(frame, frame[6:12])
+	copy(frame[6:], mac)
+	return true
 }
 
 // guest waits for whatever stops it.

@@ -55,6 +55,9 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 		}
 		out = append(out, cmd...)
 	}
+	if len(m.cards) > 0 {
+		out = append(out, "# with a network of nixvf-boot's own\n"...)
+	}
 	cmd, err := launchdoc.Command(m.vmm.command())
 	return append(out, cmd...), err
 }
@@ -77,6 +80,11 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, locks.release()) }()
+	net, err := m.startNetwork()
+	if err != nil {
+		return 1, err
+	}
+	defer net.close()
 	made, err := m.prepare(ctx)
 	defer func() { err = errors.Join(err, made.undo()) }()
 	if err != nil {
@@ -92,5 +100,5 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if _, ok := m.vmm.(*vfkitVMM); ok && m.nothingToUndo() {
 		return 1, errors.Join(made.undo(), m.exec(locks))
 	}
-	return m.run(locks, requests)
+	return m.run(locks, net, requests)
 }

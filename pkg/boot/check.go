@@ -37,9 +37,6 @@ func (m *machine) check(ctx context.Context) error {
 	for _, f := range m.doc.Files {
 		errs = append(errs, usable("files", f.From))
 	}
-	if len(m.doc.ForwardPorts) > 0 {
-		m.Warn("forwardPorts: nixvf-boot cannot forward ports yet: %d of them are left out", len(m.doc.ForwardPorts))
-	}
 	errs = append(errs, <-vmmErr)
 	return errors.Join(errs...)
 }

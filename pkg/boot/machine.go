@@ -15,6 +15,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
@@ -27,6 +28,8 @@ type machine struct {
 	place place.VM
 	opts  *cmdline.Options
 	vm    *config.VirtualMachine
+	rules []network.Rule
+	cards []*config.VirtioNet // those that are on a network of ours
 	vmm   vmm
 }
 
@@ -40,6 +43,9 @@ type vmm interface {
 	helpers() []helper
 	// check reports all that the VMM itself is missing on this host.
 	check(context.Context) error
+	// attach puts the VM's cards on a network of ours. The files are for the VMM
+	// to inherit, and the caller's to close.
+	attach(*network.Network) ([]*os.File, error)
 	// stop asks the guest to shut down.
 	stop() error
 	// terminals returns the pseudo-terminals that the VMM made for consoles.
@@ -67,6 +73,9 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	m := &machine{Config: c, doc: doc, place: vm}
 	if m.opts, m.vm, err = vfkit.Parse(doc.Argv[1:]); err != nil {
 		return nil, prefix("argv", err)
+	}
+	if err := m.planNetwork(); err != nil {
+		return nil, err
 	}
 	m.vmm, err = m.choose(ctx)
 	return m, err

@@ -16,6 +16,7 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 
 	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/qemu"
 )
 
@@ -29,6 +30,7 @@ type qemuVMM struct {
 	plan    *qemu.Plan
 	version versions
 	shares  []helper
+	cards   int // on sockets of ours
 }
 
 func newQemu(ctx context.Context, m *machine) (vmm, error) {
@@ -41,7 +43,7 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 		KVM:      system == hostSystem() && access("/dev/kvm", 6) == nil,
 		Sockets:  m.place.Sockets(m.UID),
 		Optional: m.doc.Optional,
-		Restrict: m.doc.RestrictNetwork,
+		CardFD:   m.cardFD(),
 	})
 	if err != nil {
 		return nil, prefix("qemu", err)
@@ -53,7 +55,7 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 	if err != nil {
 		err = fault.Hint(err, "install QEMU, or name its path with --qemu")
 	}
-	v := &qemuVMM{path: path, plan: plan, version: m.versions()}
+	v := &qemuVMM{path: path, plan: plan, version: m.versions(), cards: len(m.cards)}
 	return v, errors.Join(err, v.addShares(ctx, m))
 }
 
@@ -84,6 +86,19 @@ func (v *qemuVMM) addShares(ctx context.Context, m *machine) error {
 func (v *qemuVMM) name() string      { return "qemu" }
 func (v *qemuVMM) command() []string { return append([]string{v.path}, v.plan.Args...) }
 func (v *qemuVMM) helpers() []helper { return v.shares }
+
+// attach makes the sockets that QEMU inherits for its cards.
+func (v *qemuVMM) attach(n *network.Network) ([]*os.File, error) {
+	var files []*os.File
+	for range v.cards {
+		f, err := n.Pair()
+		if err != nil {
+			return files, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
 
 // check looks at QEMU's version.
 func (v *qemuVMM) check(ctx context.Context) error {

@@ -31,10 +31,10 @@ type session struct {
 }
 
 // run starts the VM, waits for its end and takes everything down again.
-func (m *machine) run(l *locks, r *requests) (status int, err error) {
+func (m *machine) run(l *locks, n *ownNetwork, r *requests) (status int, err error) {
 	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1)}
 	defer s.close()
-	if err := s.start(l); err != nil {
+	if err := s.start(l, n); err != nil {
 		return 1, err
 	}
 	drained := s.connect()
@@ -46,7 +46,7 @@ func (m *machine) run(l *locks, r *requests) (status int, err error) {
 }
 
 // start starts the helpers and the VMM.
-func (s *session) start(l *locks) error {
+func (s *session) start(l *locks, n *ownNetwork) error {
 	for _, h := range s.machine.vmm.helpers() {
 		if err := s.startHelper(h); err != nil {
 			return err
@@ -59,7 +59,15 @@ func (s *session) start(l *locks) error {
 	argv := s.machine.vmm.command()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr = log
-	cmd.ExtraFiles = l.files()
+	if n != nil {
+		cards, err := s.machine.vmm.attach(n.Network)
+		defer closeAll(cards)
+		if err != nil {
+			return err
+		}
+		cmd.ExtraFiles = cards
+	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, l.files()...)
 	if s.usesStdio() {
 		if s.pty, err = console.NewPty(); err != nil {
 			return fmt.Errorf("console: %w", err)
@@ -206,7 +214,11 @@ func (s *session) close() {
 	if s.pty != nil {
 		s.pty.Close()
 	}
-	for _, f := range s.logs {
+	closeAll(s.logs)
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
 		f.Close()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,9 +17,11 @@ import (
 	"time"
 
 	"github.com/crc-org/vfkit/pkg/cmdline"
+	"github.com/crc-org/vfkit/pkg/config"
 	"github.com/tidwall/gjson"
 
 	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/network"
 )
 
 // oldestVfkit is the first version that is taken: earlier ones attach disks in
@@ -30,13 +33,11 @@ type vfkitVMM struct {
 	path    string
 	args    []string
 	version versions
-	rest    string // path of the REST socket, "" when there is none
+	rest    string   // path of the REST socket, "" when there is none
+	nets    []string // paths of the sockets that its network cards connect to
 }
 
 func newVfkit(m *machine) (vmm, error) {
-	if m.doc.RestrictNetwork {
-		return nil, errors.New("restrictNetwork: vfkit has no network that is restricted, and nixvf-boot does not filter one yet")
-	}
 	path, err := find(m.VFKit, "vfkit")
 	if err != nil {
 		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
@@ -45,6 +46,9 @@ func newVfkit(m *machine) (vmm, error) {
 	if m.opts.RestfulURI == cmdline.DefaultRestfulURI && !m.nothingToUndo() {
 		v.rest = filepath.Join(m.place.Sockets(m.UID), "rest.sock")
 		v.args = append(v.args, "--restful-uri", "unix://"+v.rest)
+	}
+	if err := v.moveCards(m); err != nil {
+		return nil, err
 	}
 	if m.opts.LogLevel == "" && !m.Verbose {
 		v.args = append(v.args, "--log-level", "error")
@@ -55,6 +59,54 @@ func newVfkit(m *machine) (vmm, error) {
 func (v *vfkitVMM) name() string      { return "vfkit" }
 func (v *vfkitVMM) command() []string { return append([]string{v.path}, v.args...) }
 func (v *vfkitVMM) helpers() []helper { return nil }
+
+// moveCards puts the cards that are on a network of ours on sockets.
+func (v *vfkitVMM) moveCards(m *machine) error {
+	for i, device := range m.vm.Devices {
+		card, ok := device.(*config.VirtioNet)
+		if !ok || !slices.Contains(m.cards, card) {
+			continue
+		}
+		path := filepath.Join(m.place.Sockets(m.UID), fmt.Sprintf("net-%d.sock", len(v.nets)))
+		if strings.Contains(path, ",") {
+			return fmt.Errorf("network: %q holds a comma, which vfkit's devices cannot carry", path)
+		}
+		v.nets = append(v.nets, path)
+		moved := config.VirtioNet{UnixSocketPath: path, MacAddress: card.MacAddress, VfkitMagic: true}
+		words, err := moved.ToCmdLine()
+		if err != nil {
+			return err
+		}
+		replaceDevice(v.args, m.opts.Devices[i], words[1])
+	}
+	return nil
+}
+
+// replaceDevice puts another device in the place of the first --device that is
+// old.
+func replaceDevice(args []string, old, new string) {
+	for i, arg := range args {
+		switch {
+		case arg == "--device="+old:
+			args[i] = "--device=" + new
+		case arg == old && i > 0 && (args[i-1] == "--device" || args[i-1] == "-d"):
+			args[i] = new
+		default:
+			continue
+		}
+		return
+	}
+}
+
+// attach listens where the cards will connect.
+func (v *vfkitVMM) attach(n *network.Network) ([]*os.File, error) {
+	for _, path := range v.nets {
+		if err := n.Listen(path); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
 
 // check looks at vfkit's version.
 func (v *vfkitVMM) check(ctx context.Context) error {

@@ -67,11 +67,11 @@ func (t *translation) network(text string, d *config.VirtioNet) {
 		return
 	}
 	id := fmt.Sprintf("net%d", t.nets)
-	t.nets++
 	netdev, device := "user,id="+id, "virtio-net-pci,netdev="+id
-	if t.host.Restrict {
-		netdev += ",restrict=on"
+	if t.host.CardFD > 0 {
+		netdev = fmt.Sprintf("socket,id=%s,fd=%d", id, t.host.CardFD+t.nets)
 	}
+	t.nets++
 	if d.MacAddress != nil {
 		device += ",mac=" + d.MacAddress.String()
 	}

@@ -26,7 +26,9 @@ type Host struct {
 	KVM      bool     // the host can run this guest's CPU with KVM
 	Sockets  string   // directory for sockets
 	Optional []string // --device values that may be dropped
-	Restrict bool     // the guest gets no network beyond QEMU itself
+	// CardFD is the descriptor of a datagram socket for the frames of the first
+	// network card, the next card's is the next one. 0 means QEMU's own NAT.
+	CardFD int
 }
 
 // Share is a directory that a virtiofsd of its own must offer on Socket before

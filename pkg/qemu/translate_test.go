@@ -44,8 +44,9 @@ func TestTranslate(t *testing.T) {
 				" -chardev socket,id=fs1,path=/run/vm/virtiofs-1.sock -device vhost-user-fs-pci,chardev=fs1,tag=b"},
 		{"network", x86, []string{"virtio-net,nat,mac=52:54:00:00:00:01"},
 			base + " -netdev user,id=net0 -device virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,romfile="},
-		{"restricted network", Host{System: "x86_64-linux", Sockets: "/run/vm", Restrict: true}, []string{"virtio-net,nat"},
-			base + " -netdev user,id=net0,restrict=on -device virtio-net-pci,netdev=net0,romfile="},
+		{"network of our own", Host{System: "x86_64-linux", Sockets: "/run/vm", CardFD: 3}, []string{"virtio-net,nat", "virtio-net,nat"},
+			base + " -netdev socket,id=net0,fd=3 -device virtio-net-pci,netdev=net0,romfile=" +
+				" -netdev socket,id=net1,fd=4 -device virtio-net-pci,netdev=net1,romfile="},
 		{"entropy and balloon", x86, []string{"virtio-rng", "virtio-balloon"},
 			base + " -object rng-random,id=rng0,filename=/dev/urandom -device virtio-rng-pci,rng=rng0 -device virtio-balloon-pci"},
 		{"console on stdio", x86, []string{"virtio-serial,stdio"},

@@ -130,16 +130,16 @@ func (b *builder) network() {
 	}
 	mac := net.HardwareAddr(b.MAC)
 	if mac == nil {
-		mac = macOf(b.vm.ID)
+		mac = MACOf(b.vm.ID)
 	}
 	b.add(config.VirtioNetNew(mac.String()))
 	b.doc.ForwardPorts, b.doc.RestrictNetwork = forwards, restrict
 }
 
-// macOf returns the hardware address of the VM with the given id: always the
+// MACOf returns the hardware address of the VM with the given id: always the
 // same, so that the VM keeps its address on the host's network. Its first byte
 // makes it a locally administered address of one card (IEEE 802).
-func macOf(id string) net.HardwareAddr {
+func MACOf(id string) net.HardwareAddr {
 	sum := sha256.Sum256([]byte(id))
 	return append(net.HardwareAddr{0x52}, sum[:5]...)
 }

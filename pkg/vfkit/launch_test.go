@@ -477,12 +477,12 @@ func TestNoHome(t *testing.T) {
 
 func TestMACOf(t *testing.T) {
 	// As published: the address by which the host's network knows the VM.
-	if got, want := macOf("x-1").String(), "52:e0:f2:6c:5c:92"; got != want {
+	if got, want := MACOf("x-1").String(), "52:e0:f2:6c:5c:92"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	seen := map[string]bool{}
 	for _, id := range []string{"a", "b", "x-1", "x-2", ""} {
-		mac := macOf(id)
+		mac := MACOf(id)
 		if len(mac) != 6 || mac[0]&1 != 0 || mac[0]&2 == 0 || seen[mac.String()] {
 			t.Errorf("%s: %s", id, mac)
 		}

@@ -1,0 +1,95 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/containers/gvisor-tap-vsock/pkg/services/forwarder"
+	"github.com/inetaf/tcpproxy"
+	"github.com/sirupsen/logrus"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+)
+
+// forwards starts every rule, and reports all that it cannot start.
+func (n *Network) forwards() error {
+	var errs []error
+	for _, r := range n.Rules {
+		if err := n.forward(r); err != nil {
+			errs = append(errs, fmt.Errorf("forwardPorts: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (n *Network) forward(r Rule) error {
+	switch {
+	case r.FromGuest:
+		return n.forwardFromGuest(r)
+	case r.Proto == "udp":
+		return n.forwardUDP(r)
+	}
+	listener, err := net.Listen("tcp", r.Host.String())
+	if err != nil {
+		return err
+	}
+	n.proxy(listener, func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return n.dial(ctx, "tcp", r.Guest)
+	})
+	return nil
+}
+
+// forwardFromGuest offers a port of the host to the guest.
+func (n *Network) forwardFromGuest(r Rule) error {
+	at := tcpip.FullAddress{NIC: nic, Addr: address(r.Guest.Addr()), Port: r.Guest.Port()}
+	listener, err := gonet.ListenTCP(n.stack, at, ipv4.ProtocolNumber)
+	if err != nil {
+		return err
+	}
+	n.proxy(listener, func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", r.Host.String())
+	})
+	return nil
+}
+
+func (n *Network) forwardUDP(r Rule) error {
+	listener, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(r.Host))
+	if err != nil {
+		return err
+	}
+	proxy, err := forwarder.NewUDPProxy(listener, func() (net.Conn, error) {
+		return n.dial(context.Background(), "udp", r.Guest)
+	})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	n.owns(proxy)
+	go proxy.Run() // until Close
+	return nil
+}
+
+// proxy passes each connection that the listener accepts on to one that dial
+// makes.
+func (n *Network) proxy(listener net.Listener, dial func(context.Context, string, string) (net.Conn, error)) {
+	n.owns(listener)
+	target := &tcpproxy.DialProxy{DialContext: dial, OnDialError: func(src net.Conn, err error) {
+		logrus.Warnf("%v: %v", listener.Addr(), err)
+		src.Close()
+	}}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err != nil {
+				logrus.Errorf("%v: %v", listener.Addr(), err)
+				return
+			}
+			go target.HandleConn(conn)
+		}
+	}()
+}
