@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2013 # words are wanted
 # Runs in the guest, early in each boot: makes the Nix database agree with the
 # store. regInfo= on the kernel command line names the registration of what the
 # host has built for this VM. Wants nix-store and coreutils, or busybox.
