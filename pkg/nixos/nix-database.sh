@@ -18,6 +18,6 @@ if [ ! -r "$registration" ]; then
   echo "nixvf: no registration to read at regInfo=$registration: the Nix database stays as it is" >&2
   exit 0
 fi
-[ "$1" = kept ] || rm -rf /nix/var/nix/db
+[ "$1" = kept ] || rm -rf /nix/var/nix/db/*
 nix-store --load-db <"$registration" || exit
 [ "$1" = fresh ] || nix-store --verify
