@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nixvf/nixvf/pkg/place"
 )
 
 // trial is a directory in which pipelines are started and interrupted. What
@@ -82,6 +84,10 @@ func (tr *trial) expectClean(what string) {
 	vm := filepath.Join(tr.dir, "state", "nixvf")
 	ids, _ := os.ReadDir(vm)
 	for _, id := range ids {
+		sockets := place.VM{ID: id.Name(), Dir: filepath.Join(vm, id.Name())}.Sockets(os.Getuid())
+		if _, err := os.Lstat(sockets); err == nil {
+			tr.t.Errorf("%s: %s is left", what, sockets)
+		}
 		files, err := os.ReadDir(filepath.Join(vm, id.Name()))
 		if err != nil {
 			tr.t.Fatal(err)
@@ -92,10 +98,8 @@ func (tr *trial) expectClean(what string) {
 			}
 		}
 	}
-	for _, pattern := range []string{tr.dir + "/tmp/*", fmt.Sprintf("/tmp/nixvf-%d-*", os.Getuid())} {
-		if left, _ := filepath.Glob(pattern); len(left) > 0 {
-			tr.t.Errorf("%s: %q is left", what, left)
-		}
+	if left, _ := filepath.Glob(tr.dir + "/tmp/*"); len(left) > 0 {
+		tr.t.Errorf("%s: %q is left", what, left)
 	}
 	tr.expectWholeDisk(what)
 }

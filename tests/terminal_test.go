@@ -20,7 +20,7 @@ import (
 
 // patience is how long a test waits for what should come soon. A guest under
 // an emulated CPU takes its time on a busy machine.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // screen is a terminal on which a command runs, and a person before it.
 type screen struct {
@@ -203,6 +203,27 @@ func TestTerminalStopTimeout(t *testing.T) {
 	s.press("\x1d.")
 	s.expect("the guest did not stop within 1s: ending vfkit by force")
 	s.end(128 + int(syscall.SIGKILL))
+}
+
+// TestTerminalAfterKill kills nixvf-boot itself, which cannot restore the
+// terminal then.
+func TestTerminalAfterKill(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("stand-in guest is up\r\n")
+	if modes(t, s.slave) == s.modes {
+		t.Error("the terminal is not raw while the VM runs")
+	}
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.cmd.Wait() // it was killed
+	for deadline := time.Now().Add(patience); modes(t, s.slave) != s.modes; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("terminal modes stay %+v", modes(t, s.slave))
+		}
+	}
+	expectNone(t, env)
 }
 
 // TestTerminalOfGuest does with a real guest what a person does.

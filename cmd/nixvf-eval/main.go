@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 
 	"github.com/nixvf/nixvf/pkg/cli"
@@ -22,6 +23,7 @@ nixosConfigurations; it can be left out when there is only one. The flake stays 
     nixvf-eval ~/machines#web          another directory
     nixvf-eval '.#"web.prod"'          a name with a dot
     nixvf-eval . --query kernel        the kernel's path, nothing else
+    nixvf-eval . --no-build            the settings, without building anything
     nixvf-eval . --id second           a second VM of the same configuration
     nixvf-eval . -- --override-input nixpkgs ~/nixpkgs
 
@@ -37,6 +39,8 @@ type flags struct {
 	Query   string `placeholder:"PATH" help:"Print only what this gjson path finds in the document."`
 	OutLink string `placeholder:"PATH" help:"Make one more link to the system, here."`
 	NoLink  bool   `help:"Make no links in the state directory."`
+	NoBuild bool   `help:"Print the settings and build nothing."`
+	Strict  bool   `help:"Refuse a configuration that sets options without effect, instead of a warning."`
 	ID      string `name:"id" placeholder:"ID" help:"The id of the VM, which its state goes by."`
 	cli.Common
 }
@@ -55,17 +59,35 @@ func (f *flags) run(ctx context.Context, t *cli.Tool) error {
 	if f.Verbose {
 		log.Trace = func(command string) { t.Say("%s", command) }
 	}
-	doc, err := eval.Document(ctx, eval.Request{
-		Flake: f.Flake, ID: f.ID, NoLink: f.NoLink, OutLink: f.OutLink, Options: t.Rest,
+	request := eval.Request{
+		Flake: f.Flake, ID: f.ID, NoLink: f.NoLink, OutLink: f.OutLink, Options: t.Rest, Strict: f.Strict,
 		Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, Log: log,
-	})
+		Say: func(kind, text string) { t.Say("%s: %s", kind, text) },
+	}
+	out, err := f.evaluate(ctx, request)
+	if err == nil && f.Query != "" {
+		out, err = eval.Query(out, f.Query)
+	}
 	if err != nil {
 		return err
 	}
-	out, err := doc.Marshal()
-	if f.Query != "" {
-		out, err = eval.Query(doc, f.Query)
-	}
 	t.Print(out)
-	return err
+	return nil
+}
+
+// evaluate returns the JSON document to print.
+func (f *flags) evaluate(ctx context.Context, r eval.Request) ([]byte, error) {
+	if f.NoBuild {
+		vm, err := eval.Settings(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		out, err := json.MarshalIndent(vm, "", "  ")
+		return append(out, '\n'), err
+	}
+	doc, err := eval.Document(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return doc.Marshal()
 }

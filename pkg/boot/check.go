@@ -31,7 +31,7 @@ func (m *machine) check(ctx context.Context) error {
 		case *config.VirtioBlk:
 			errs = append(errs, m.checkImage(d))
 		case *config.VirtioSerial:
-			errs = append(errs, checkLog(d.LogFile))
+			errs = append(errs, m.checkLog(d.LogFile))
 		}
 	}
 	for _, f := range m.doc.Files {
@@ -83,9 +83,10 @@ func (m *machine) checkImage(d *config.VirtioBlk) error {
 	return nil
 }
 
-// checkLog reports a console log whose directory is missing.
-func checkLog(path string) error {
-	if path == "" {
+// checkLog reports a console log whose directory is missing. The VM's own
+// state directory will be there.
+func (m *machine) checkLog(path string) error {
+	if path == "" || filepath.Dir(path) == m.place.Dir {
 		return nil
 	}
 	if err := access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {

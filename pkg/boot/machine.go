@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -96,8 +97,17 @@ func (m *machine) choose(ctx context.Context) (vmm, error) {
 // says so, or it is the Nix store. A store that only an argv names, without a
 // document, is no less precious.
 func (m *machine) readOnly(tag, dir string) bool {
+	return slices.Contains(m.doc.ReadOnly, tag) || inStore(dir)
+}
+
+// inStore reports whether a directory, by whatever name, is the Nix store or in
+// it.
+func inStore(dir string) bool {
 	const store = "/nix/store"
-	return slices.Contains(m.doc.ReadOnly, tag) || dir == store || strings.HasPrefix(dir, store+"/")
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return dir == store || strings.HasPrefix(dir, store+"/")
 }
 
 // usesStdio reports whether a console of the VM is on the VMM's stdin and

@@ -25,9 +25,10 @@ const oldestQEMU = 6
 
 // qemuVMM runs the VM under QEMU, with a virtiofsd for each share.
 type qemuVMM struct {
-	path   string
-	plan   *qemu.Plan
-	shares []helper
+	path    string
+	plan    *qemu.Plan
+	version versions
+	shares  []helper
 }
 
 func newQemu(ctx context.Context, m *machine) (vmm, error) {
@@ -52,7 +53,7 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 	if err != nil {
 		err = fault.Hint(err, "install QEMU, or name its path with --qemu")
 	}
-	v := &qemuVMM{path: path, plan: plan}
+	v := &qemuVMM{path: path, plan: plan, version: m.versions()}
 	return v, errors.Join(err, v.addShares(ctx, m))
 }
 
@@ -65,13 +66,16 @@ func (v *qemuVMM) addShares(ctx context.Context, m *machine) error {
 	if err != nil {
 		return fault.Hint(err, "install virtiofsd (in older distributions a part of QEMU's packages), or name its path with --virtiofsd")
 	}
-	help, err := exec.CommandContext(ctx, path, "--help").CombinedOutput()
-	daemon, known := qemu.NewDaemon(path, string(help))
-	if known != nil {
-		return errors.Join(known, err)
+	// Its output tells more than its exit status, which is an error for some.
+	help, _ := exec.CommandContext(ctx, path, "--help").CombinedOutput()
+	daemon, err := qemu.NewDaemon(path, string(help))
+	if err != nil {
+		return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) needs no root")
 	}
 	for _, s := range v.plan.Shares {
-		argv := daemon.Command(s.Dir, m.readOnly(s.Tag, s.Dir), m.UID == 0)
+		argv := daemon.Command(qemu.Served{
+			Dir: s.Dir, ReadOnly: m.readOnly(s.Tag, s.Dir), Store: inStore(s.Dir), Root: m.UID == 0,
+		})
 		v.shares = append(v.shares, helper{name: "virtiofsd", socket: s.Socket, argv: argv})
 	}
 	return nil
@@ -81,30 +85,24 @@ func (v *qemuVMM) name() string      { return "qemu" }
 func (v *qemuVMM) command() []string { return append([]string{v.path}, v.plan.Args...) }
 func (v *qemuVMM) helpers() []helper { return v.shares }
 
-// check asks QEMU for its version.
+// check looks at QEMU's version.
 func (v *qemuVMM) check(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, v.path, "--version").Output()
-	if err != nil {
-		return fmt.Errorf("%s --version: %w", v.path, err)
-	}
-	major, err := qemuMajor(string(out))
-	if err == nil && major < oldestQEMU {
-		err = fmt.Errorf("QEMU %d is too old, %d or newer is needed", major, oldestQEMU)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", v.path, err)
-	}
-	return nil
+	return v.version.check(ctx, v.path, checkQEMUVersion)
 }
 
 var qemuVersion = regexp.MustCompile(`QEMU emulator version (\d+)\.`)
 
-func qemuMajor(text string) (int, error) {
+// checkQEMUVersion reports a version that is too old.
+func checkQEMUVersion(text string) error {
 	match := qemuVersion.FindStringSubmatch(text)
 	if match == nil {
-		return 0, fmt.Errorf("prints no version of QEMU: %q", text)
+		return fmt.Errorf("prints no version of QEMU: %q", text)
 	}
-	return strconv.Atoi(match[1])
+	major, err := strconv.Atoi(match[1])
+	if err == nil && major < oldestQEMU {
+		err = fmt.Errorf("QEMU %d is too old, %d or newer is needed", major, oldestQEMU)
+	}
+	return err
 }
 
 // monitorWait bounds a talk with QEMU's monitor.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,9 +27,10 @@ var oldestVfkit = []int{0, 5, 1}
 
 // vfkitVMM runs the VM under vfkit, as the document has it.
 type vfkitVMM struct {
-	path string
-	args []string
-	rest string // path of the REST socket, "" when there is none
+	path    string
+	args    []string
+	version versions
+	rest    string // path of the REST socket, "" when there is none
 }
 
 func newVfkit(m *machine) (vmm, error) {
@@ -41,7 +41,7 @@ func newVfkit(m *machine) (vmm, error) {
 	if err != nil {
 		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
 	}
-	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:])}
+	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:]), version: m.versions()}
 	if m.opts.RestfulURI == cmdline.DefaultRestfulURI && !m.nothingToUndo() {
 		v.rest = filepath.Join(m.place.Sockets(m.UID), "rest.sock")
 		v.args = append(v.args, "--restful-uri", "unix://"+v.rest)
@@ -56,16 +56,9 @@ func (v *vfkitVMM) name() string      { return "vfkit" }
 func (v *vfkitVMM) command() []string { return append([]string{v.path}, v.args...) }
 func (v *vfkitVMM) helpers() []helper { return nil }
 
-// check asks vfkit for its version.
+// check looks at vfkit's version.
 func (v *vfkitVMM) check(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, v.path, "--version").Output()
-	if err != nil {
-		return fmt.Errorf("%s --version: %w", v.path, err)
-	}
-	if err := checkVfkitVersion(string(out)); err != nil {
-		return fmt.Errorf("%s: %w", v.path, err)
-	}
-	return nil
+	return v.version.check(ctx, v.path, checkVfkitVersion)
 }
 
 var vfkitVersion = regexp.MustCompile(`version: v?(\d+)\.(\d+)\.(\d+)`)

@@ -13,7 +13,8 @@ import (
 // Terminal is the user's terminal.
 type Terminal struct {
 	file  *os.File
-	state *term.State
+	state *term.State // before Raw
+	guard *guard      // while raw
 }
 
 // Find returns the terminal behind file, which is usually stdout, or nil when
@@ -36,12 +37,17 @@ func Find(file *os.File) *Terminal {
 	return &Terminal{file: file}
 }
 
-// Raw hands every key to the guest: ^C, ^Z, ^\ and ^S too.
+// Raw hands every key to the guest: ^C, ^Z, ^\ and ^S too. A guard restores
+// the terminal if this process is killed; the error may be that there is none,
+// and the terminal is raw all the same.
 func (t *Terminal) Raw() error {
-	state, err := term.MakeRaw(int(t.file.Fd()))
-	if err == nil {
-		t.state = state
+	guard, err := newGuard(t.file)
+	state, rawErr := term.MakeRaw(int(t.file.Fd()))
+	if rawErr != nil {
+		guard.dismiss()
+		return rawErr
 	}
+	t.state, t.guard = state, guard
 	return err
 }
 
@@ -49,6 +55,7 @@ func (t *Terminal) Raw() error {
 func (t *Terminal) Restore() {
 	if t != nil && t.state != nil {
 		_ = term.Restore(int(t.file.Fd()), t.state)
+		t.guard.dismiss()
 		t.state = nil
 	}
 }

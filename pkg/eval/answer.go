@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,10 @@ type answer struct {
 	Name       string   // of the configuration
 	Names      []string // of all configurations, where one has to be chosen
 	System     string   // guest platform
+	Refusals   []string // why this VM cannot run
+	Warnings   []string // what the configuration sets and nixvf does not do
+	Hints      []string // what may have been forgotten
+	Settings   json.RawMessage
 	Toplevel   value
 	Additional []value // virtualisation.additionalPaths
 }
@@ -43,6 +48,8 @@ func parseAnswer(data []byte, flake, name string) (*answer, error) {
 	switch a.Kind {
 	case "system":
 		return &a, a.check()
+	case "refused":
+		return nil, refused(a.Name, a.Refusals)
 	case "none":
 		return nil, fmt.Errorf("flake %s has no nixosConfigurations", flake)
 	case "missing":
@@ -55,6 +62,19 @@ func parseAnswer(data []byte, flake, name string) (*answer, error) {
 		return nil, fault.Hint(err, "nixvf wants what nixpkgs.lib.nixosSystem returns, of NixOS 21.11 or newer")
 	}
 	return nil, fmt.Errorf("nix eval: an answer of kind %q", a.Kind)
+}
+
+// refused is the error for a configuration that cannot run: a line for each
+// reason.
+func refused(name string, reasons []string) error {
+	if len(reasons) == 0 {
+		return fmt.Errorf("configuration %q is refused", name)
+	}
+	all := make([]error, len(reasons))
+	for i, reason := range reasons {
+		all[i] = fmt.Errorf("%s: %s", name, reason)
+	}
+	return errors.Join(all...)
 }
 
 func (a *answer) check() error {

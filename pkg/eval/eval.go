@@ -9,6 +9,7 @@ package eval
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -30,9 +31,18 @@ type Request struct {
 	NoLink  bool     // make no garbage collector roots by id
 	OutLink string   // a link to the system besides, "" for none
 	Options []string // for nix
+	Strict  bool     // refuse what is only worth a warning
 	Host    place.Host
 	Log     nix.Log
+	// Say tells the user a warning or a hint. May be nil.
+	Say func(kind, text string)
 }
+
+// Kinds of what [Request.Say] is told.
+const (
+	Warning = "warning"
+	Hint    = "hint"
+)
 
 // evaluation is a request under way.
 type evaluation struct {
@@ -49,34 +59,63 @@ type evaluation struct {
 // Document evaluates and builds what r asks for.
 func Document(ctx context.Context, r Request) (*bootdoc.Document, error) {
 	e := &evaluation{Request: r}
-	var err error
-	if e.flake, e.name, err = split(r.Flake); err != nil {
+	closeCache, err := e.start(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := r.Host.VM(r.ID, "", e.name); err != nil { // what is wrong with an id is so already
+	defer closeCache()
+	return e.realise(ctx)
+}
+
+// Settings evaluates what r asks for and builds nothing. It returns name, id and
+// system of the VM and its settings, named as in a boot document.
+func Settings(ctx context.Context, r Request) (*VM, error) {
+	e := &evaluation{Request: r}
+	closeCache, err := e.start(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if r.OutLink != "" {
-		if e.OutLink, err = freeForLink(r.OutLink, r.Host.Dir); err != nil {
+	defer closeCache()
+	return &VM{Name: e.name, ID: e.vm.ID, System: e.answer.System, Virtualisation: e.answer.Settings}, nil
+}
+
+// VM is what is known of a VM before anything is built.
+type VM struct {
+	Name           string          `json:"name"`
+	ID             string          `json:"id"`
+	System         string          `json:"system"`
+	Virtualisation json.RawMessage `json:"virtualisation"`
+}
+
+// start checks the request and evaluates the configuration. The returned
+// function removes temporary files.
+func (e *evaluation) start(ctx context.Context) (closeCache func(), err error) {
+	if e.flake, e.name, err = split(e.Flake); err != nil {
+		return nil, err
+	}
+	if _, err := e.Host.VM(e.ID, "", e.name); err != nil { // what is wrong with an id is so already
+		return nil, err
+	}
+	if e.OutLink != "" {
+		if e.OutLink, err = freeForLink(e.OutLink, e.Host.Dir); err != nil {
 			return nil, err
 		}
 	}
-	ref, err := resolve(e.flake, r.Host.Dir)
+	ref, err := resolve(e.flake, e.Host.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if e.nix, err = nix.Find(ctx, r.Log, r.Options); err != nil {
+	if e.nix, err = nix.Find(ctx, e.Log, e.Options); err != nil {
 		return nil, err
 	}
-	closeCache, err := e.openCache()
-	if err != nil {
+	if closeCache, err = e.openCache(); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	defer closeCache()
 	if err := e.evaluate(ctx, ref); err != nil {
+		closeCache()
 		return nil, err
 	}
-	return e.realise(ctx)
+	return closeCache, nil
 }
 
 // evaluate asks the wrapper flake about the configuration.
@@ -109,8 +148,46 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 		return err
 	}
 	e.name = e.answer.Name
+	if err := e.judge(settings.System); err != nil {
+		return err
+	}
 	e.vm, err = e.Host.VM(e.ID, place.ID(flake.Origin, e.name), e.name)
 	return err
+}
+
+// judge says what the user should know of the configuration, and refuses what
+// cannot run on a host of the given platform.
+func (e *evaluation) judge(host string) error {
+	if err := runs(e.answer.System, host); err != nil {
+		return err
+	}
+	if e.Strict && len(e.answer.Warnings) > 0 {
+		return fault.Hint(refused(e.name, e.answer.Warnings), "without --strict these are warnings")
+	}
+	if e.Say == nil {
+		return nil
+	}
+	for _, warning := range e.answer.Warnings {
+		e.Say(Warning, e.name+": "+warning)
+	}
+	for _, hint := range e.answer.Hints {
+		e.Say(Hint, e.name+": "+hint)
+	}
+	return nil
+}
+
+// runs reports a guest that a Mac cannot run: Virtualization.framework runs
+// guests of the Mac's own processor. Elsewhere QEMU emulates what it has to.
+func runs(guest, host string) error {
+	arch, mac := strings.CutSuffix(host, "-darwin")
+	if !mac || strings.HasPrefix(guest, arch+"-") {
+		return nil
+	}
+	err := fmt.Errorf("the guest is %s: this Mac (%s) runs %s-linux guests only", guest, host, arch)
+	if arch != "aarch64" || guest != "x86_64-linux" {
+		return fault.Hint(err, `set nixpkgs.hostPlatform = "%s-linux"`, arch)
+	}
+	return fault.Hint(err, `set nixpkgs.hostPlatform = "aarch64-linux": such a guest runs x86_64-linux programs too, with Apple's Rosetta (nixvf.rosetta, on by default)`)
 }
 
 // realise builds the system and describes it.

@@ -225,7 +225,10 @@ func TestOptions(t *testing.T) {
 }
 
 func TestQuery(t *testing.T) {
-	doc := &bootdoc.Document{Version: 1, Name: "vm", KernelParams: []string{"a b"}, Virtualisation: bootdoc.Defaults("vm")}
+	doc, err := (&bootdoc.Document{Version: 1, Name: "vm", KernelParams: []string{"a b"}, Virtualisation: bootdoc.Defaults("vm")}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
 		"name":                      "vm\n",
 		"version":                   "1\n",

@@ -21,37 +21,37 @@ func lookup(name string) (string, bool) {
 var tests = []struct{ in, want, err string }{
 	{"/a/b", "/a/b", ""},
 	{"/a//b/../c/", "/a/c", ""},
-	{"a b/c", "/work/a b/c", ""},
-	{"./nixos.raw", "/work/nixos.raw", ""},
+	{"a b/c", "/here/a b/c", ""},
+	{"./nixos.raw", "/here/nixos.raw", ""},
 	{"../nixos.raw", "/nixos.raw", ""},
 	{"/a(b)&c;d|e<f>#g!h", "/a(b)&c;d|e<f>#g!h", ""},
 	{`"$TMPDIR"/xchg`, "/tmp/vm run/xchg", ""},
 	{`$TMPDIR/xchg`, "/tmp/vm run/xchg", ""},
 	{`${TMPDIR}/xchg`, "/tmp/vm run/xchg", ""},
 	{`"${SHARED_DIR:-$TMPDIR/xchg}"`, "/tmp/vm run/xchg", ""},
-	{`"${REL:-$TMPDIR/xchg}"`, "/work/sub/dir", ""},
+	{`"${REL:-$TMPDIR/xchg}"`, "/here/sub/dir", ""},
 	{`${EMPTY:-/x}`, "/x", ""},
 	{`${EMPTY}/x`, "/x", ""},
 	{`~`, "/home/ann", ""},
 	{`~/images/a.raw`, "/home/ann/images/a.raw", ""},
-	{`'$HOME'/x`, "/work/$HOME/x", ""},
+	{`'$HOME'/x`, "/here/$HOME/x", ""},
 	{`/a\ b`, "/a b", ""},
 	{`/a\$b`, "/a$b", ""},
 	{`"/a b"`, "/a b", ""},
-	{`$GLOB/x`, "/work/*/x", ""},
+	{`$GLOB/x`, "/here/*/x", ""},
 	{`/a/*/b?`, "/a/*/b?", ""},
 	{`/a/$HOME$((1+2))`, "/a/home/ann3", ""},
 
 	{`/{a,b}`, "/{a,b}", ""},
 	{`"$HOME/{a,b}"`, "/home/ann/{a,b}", ""},
 	{`$HOME/{a,b}{1..9}`, "/home/ann/{a,b}{1..9}", ""},
-	{`\~/$REL`, "/work/~/sub/dir", ""},
+	{`\~/$REL`, "/here/~/sub/dir", ""},
 	{`~/a\ b\$c\\\"`, `/home/ann/a b$c\"`, ""},
-	{`"a\b\$\\"`, `/work/a\b$\`, ""},
+	{`"a\b\$\\"`, `/here/a\b$\`, ""},
 	{`${NOPE:-/a\ b}`, "/a b", ""},
 	{`"${NOPE:-/a\$b}"`, "/a$b", ""},
 	{`${HOME%\/*}`, "/home", ""},
-	{`${REL%\/di?}`, "/work/sub", ""},
+	{`${REL%\/di?}`, "/here/sub", ""},
 	{`/a\é`, "/aé", ""},
 
 	{"", "", `"" is an empty path`},
@@ -78,7 +78,7 @@ var tests = []struct{ in, want, err string }{
 
 func TestPath(t *testing.T) {
 	for _, tt := range tests {
-		got, err := Path(tt.in, "/work", lookup)
+		got, err := Path(tt.in, "/here", lookup)
 		if got != tt.want || err == nil && tt.err != "" || err != nil && !strings.HasSuffix(err.Error(), tt.err) || err != nil && tt.err == "" {
 			t.Errorf("%.50s: got %.50q, %v\nwant %q, %s", tt.in, got, err, tt.want, tt.err)
 		}
@@ -102,7 +102,7 @@ func TestShellAgrees(t *testing.T) {
 		out, err := cmd.Output()
 		got := string(out)
 		if !filepath.IsAbs(got) {
-			got = filepath.Join("/work", got)
+			got = filepath.Join("/here", got)
 		}
 		if err != nil || filepath.Clean(got) != tt.want {
 			t.Errorf("%s: sh gives %q, %v, and the table says %q", tt.in, out, err, tt.want)
@@ -119,7 +119,7 @@ func FuzzPath(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		path, err := Path(s, "/work", lookup)
+		path, err := Path(s, "/here", lookup)
 		if err != nil {
 			if path != "" {
 				t.Errorf("%q: %q and %v", s, path, err)

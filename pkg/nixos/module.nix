@@ -1,10 +1,13 @@
 # nixvf's NixOS module: turns what qemu-vm.nix makes of a configuration into a VM
 # whose shares are virtiofs and whose settings nixvf finds in the system's
-# boot.json. It belongs into virtualisation.vmVariant, on top of qemu-vm.nix.
+# boot.json. It belongs into virtualisation.vmVariant, or into a configuration
+# that only ever is a VM.
 {
   config,
   lib,
+  options,
   pkgs,
+  modulesPath,
   ...
 }:
 
@@ -45,34 +48,37 @@ let
     ];
 
   toVirtiofs =
-    fs:
+    path: fs:
     let
-      options = lib.unique (lib.filter (option: !is9pOption option) fs.options);
+      kept = lib.filter (option: !is9pOption option) fs.options;
+      # Nothing in the guest writes there; the host's store is the host's.
+      all = lib.unique (kept ++ lib.optional (path == "/nix/.ro-store") "ro");
     in
     if fs.fsType == "9p" || fs.fsType == "virtiofs" then
       fs
       // {
         fsType = "virtiofs";
-        options = if options == [ ] then [ "defaults" ] else options;
+        options = if all == [ ] then [ "defaults" ] else all;
         noCheck = true; # NixOS would look for an fsck.virtiofs
       }
     else
       fs;
 
   rosetta = cfg.rosetta or { enable = false; };
+  layerOnDisk = cfg.writableStore && !cfg.writableStoreUseTmpfs;
+  database = if layerOnDisk && cfg.diskImage != null then "kept" else "fresh";
+  nixEnable = config.nix.enable or true;
 in
 {
+  _file = "nixvf/module.nix";
   # The module may come in twice: from the user's configuration and from nixvf-eval.
   key = "github.com/nixvf/nixvf#nixosModules.default";
 
-  options.nixvf.settings = lib.mkOption {
-    type = lib.types.attrsOf lib.types.anything;
-    readOnly = true;
-    description = ''
-      The VM's settings as nixvf reads them from the system's `boot.json`, under
-      the names and in the units of the `virtualisation` options that they come from.
-    '';
-  };
+  imports = [
+    "${modulesPath}/virtualisation/qemu-vm.nix"
+    ./check.nix
+    ./nixvf-options.nix
+  ];
 
   config = lib.mkMerge [
     {
@@ -90,11 +96,16 @@ in
         "overlay"
       ];
       boot.initrd.kernelModules = [ "virtio_console" ];
-      # The last console= is the one that becomes /dev/console.
-      boot.kernelParams = lib.mkAfter [ "console=hvc0" ];
+      boot.kernelParams = lib.mkMerge [
+        # A kernel that panics waits for ever otherwise, with a core at 100 %. First,
+        # so that a panic= of the user's goes before it.
+        (lib.mkBefore [ "panic=5" ])
+        # The last console= is the one that becomes /dev/console.
+        (lib.mkAfter [ "console=hvc0" ])
+      ];
 
       fileSystems = lib.mkIf (cfg.fileSystems != { }) (
-        mkNixvfOverride (lib.mapAttrs (_: toVirtiofs) cfg.fileSystems)
+        mkNixvfOverride (lib.mapAttrs toVirtiofs cfg.fileSystems)
       );
 
       # What `nixvf-disk --grow` has added, the next boot uses.
@@ -102,38 +113,31 @@ in
         autoResize = mkNixvfDefault true;
       };
 
+      # qemu-vm.nix switches it off, since KVM keeps a guest's time; a guest on a Mac
+      # that slept is late. Other time services switch it off with mkForce.
+      services.timesyncd.enable = lib.mkOverride 90 true;
+      environment.etc."systemd/timesyncd.conf.d/nixvf.conf".text = ''
+        [Time]
+        PollIntervalMaxSec=64
+      '';
+
+      # macOS remembers leases by client identifier: with the MAC address as such the
+      # VM keeps its address, and can be found by it.
+      networking.dhcpcd.extraConfig = "clientid";
+      systemd.network.networks =
+        lib.mkIf (config.networking.useNetworkd && config.networking.useDHCP)
+          {
+            "99-ethernet-default-dhcp".dhcpV4Config.ClientIdentifier = "mac";
+          };
+
+      environment.loginShellInit = builtins.readFile ./console.sh;
+
       boot.bootspec.extensions."io.github.nixvf.v1" = config.nixvf.settings;
-      nixvf.settings = {
-        inherit (cfg)
-          cores
-          memorySize
-          diskImage
-          diskSize
-          useDefaultFilesystems
-          graphics
-          resolution
-          writableStore
-          restrictNetwork
-          ;
-        # Plain numbers until 26.05, { size; driveConfig; } since.
-        emptyDiskImages = map (disk: if lib.isInt disk then disk else disk.size) cfg.emptyDiskImages;
-        forwardPorts = map (port: {
-          inherit (port) from proto;
-          host = { inherit (port.host) address port; };
-          guest = { inherit (port.guest) address port; };
-        }) cfg.forwardPorts;
-        sharedDirectories = lib.mapAttrs (tag: share: {
-          inherit (share) source target;
-          # Before 26.11 there is no such option and all shares are writable. The
-          # host's store never is.
-          writable = tag != "nix-store" && share.writable or true;
-        }) cfg.sharedDirectories;
-        rosetta = {
-          enable = rosetta.enable;
-          mountTag = rosetta.mountTag or "rosetta";
-        };
-      };
     }
+
+    (lib.mkIf (options.virtualisation ? rosetta) {
+      virtualisation.rosetta.enable = mkNixvfDefault config.nixvf.rosetta;
+    })
     (lib.mkIf rosetta.enable {
       # rosetta.nix sets `fileSystems.<mountPoint>`, which both overrides of
       # `fileSystems` drop.
@@ -141,6 +145,71 @@ in
         device = rosetta.mountTag;
         fsType = "virtiofs";
         options = [ "nofail" ];
+      };
+      # Without Rosetta on the host there is no interpreter to register.
+      systemd.services.systemd-binfmt.serviceConfig.SuccessExitStatus = [ 1 ];
+    })
+
+    (lib.mkIf (config.nixvf.autologin != null) {
+      services.getty.autologinUser = config.nixvf.autologin;
+    })
+
+    # After whatever nixpkgs does with regInfo, which differs from release to
+    # release, and before anything that uses the database.
+    (lib.mkIf nixEnable {
+      systemd.services.nixvf-nix-database = {
+        description = "Nix database of what the host has built";
+        wantedBy = [ "sysinit.target" ];
+        after = [
+          "local-fs.target"
+          "register-nix-paths.service"
+        ];
+        before = [
+          "sysinit.target"
+          "nix-daemon.socket"
+          "nix-daemon.service"
+          "shutdown.target"
+        ];
+        conflicts = [ "shutdown.target" ];
+        unitConfig.DefaultDependencies = false;
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+        };
+        path = [ config.nix.package ];
+        script = ''
+          set -- ${database}
+          ${builtins.readFile ./nix-database.sh}
+        '';
+      };
+    })
+
+    (lib.mkIf layerOnDisk {
+      # Scripted stage 1 has no place between the root and the overlay on it: the
+      # overlay goes and comes again.
+      boot.initrd.postMountCommands = lib.mkIf (!config.boot.initrd.systemd.enable) ''
+        nixvf_overlay=$(sed -n "s|^overlay $targetRoot/nix/store overlay \([^ ]*\) .*|\1|p" /proc/mounts)
+        if [ -n "$nixvf_overlay" ] && umount "$targetRoot/nix/store"; then
+          ROOT=$targetRoot
+          ${builtins.readFile ./store-layer.sh}
+          mount -t overlay -o "$nixvf_overlay" overlay "$targetRoot/nix/store"
+        fi
+      '';
+      boot.initrd.systemd = lib.mkIf config.boot.initrd.systemd.enable {
+        extraBin.find = "${pkgs.findutils}/bin/find";
+        services.nixvf-store-layer = {
+          description = "Whiteouts over the host's store paths";
+          wantedBy = [ "sysroot-nix-store.mount" ];
+          before = [ "sysroot-nix-store.mount" ];
+          after = [ "sysroot.mount" ];
+          requires = [ "sysroot.mount" ];
+          unitConfig.DefaultDependencies = false;
+          serviceConfig.Type = "oneshot";
+          script = ''
+            ROOT=/sysroot
+            ${builtins.readFile ./store-layer.sh}
+          '';
+        };
       };
     })
   ];

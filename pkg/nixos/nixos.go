@@ -8,20 +8,43 @@ package nixos
 
 import (
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
-//go:embed wrapper.nix
-var wrapper string
-
-//go:embed module.nix
-var module string
+//go:embed *.nix *.sh
+var embedded embed.FS
 
 // files is the wrapper flake: file name to content.
-var files = map[string]string{"flake.nix": wrapper, "module.nix": module}
+var files = wrapperFlake()
+
+// wrapperFlake returns the embedded files under the names that they have in the
+// flake: its own file is wrapper.nix here, since nix would take a directory with
+// a flake.nix for a flake.
+func wrapperFlake() map[string]string {
+	files := map[string]string{}
+	entries, err := embedded.ReadDir(".")
+	for _, entry := range entries {
+		name := entry.Name()
+		var text []byte
+		if text, err = embedded.ReadFile(name); err != nil {
+			break
+		}
+		if name == "wrapper.nix" {
+			name = "flake.nix"
+		}
+		files[name] = string(text)
+	}
+	if err != nil { // what is embedded can be read
+		panic(err)
+	}
+	return files
+}
 
 // Install makes sure that the wrapper flake is in a directory under parent and
 // returns that directory, named after its content. It is complete or absent at
@@ -77,6 +100,9 @@ func installed(dir string) bool {
 
 // digest names the files' content, in 16 hexadecimal digits.
 func digest() string {
-	sum := sha256.Sum256([]byte(wrapper + "\x00" + module))
-	return hex.EncodeToString(sum[:8])
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(hash, "%s %d\n%s", name, len(files[name]), files[name])
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
 }

@@ -1,5 +1,5 @@
 # The flake that nixvf-eval evaluates. Its input `target` is the user's flake
-# (--override-input); its one output says what has to be realised to boot a
+# (--override-input); its output `boot` says what has to be realised to boot a
 # configuration of it, or, in place of Nix's messages about this file, why there
 # is nothing to boot. Package eval reads the answer.
 {
@@ -49,16 +49,48 @@
           let
             vm = vmOf all.${name};
             inherit (vm.system.build) toplevel;
+            refusals = vm.nixvf.refusals or [ ];
           in
-          {
-            kind = "system";
-            inherit name;
-            inherit (toplevel) system;
-            toplevel = describe toplevel;
-            additional = map describe (vm.virtualisation.additionalPaths or [ ]);
-          };
+          if refusals != [ ] then
+            {
+              kind = "refused";
+              inherit name refusals;
+            }
+          else
+            {
+              kind = "system";
+              inherit name;
+              inherit (toplevel) system;
+              warnings = vm.nixvf.warnings or [ ];
+              hints = vm.nixvf.hints or [ ];
+              settings = vm.nixvf.settings or { };
+              toplevel = describe toplevel;
+              additional = map describe (vm.virtualisation.additionalPaths or [ ]);
+            };
     in
     {
+      # What the module makes of a configuration, for people and tests.
+      lib.names = names;
+      lib.inspect =
+        name:
+        let
+          vm = vmOf all.${name};
+        in
+        {
+          inherit (vm.nixvf)
+            settings
+            refusals
+            warnings
+            hints
+            ;
+          inherit (vm.boot) kernelParams;
+          inherit (vm.boot.initrd) availableKernelModules kernelModules;
+          bootJson = vm.boot.bootspec.extensions;
+          fileSystems = builtins.mapAttrs (_: fs: {
+            inherit (fs) device fsType options;
+          }) vm.fileSystems;
+        };
+
       # From a configuration's name, or null for the only one there is.
       boot =
         name:

@@ -22,10 +22,13 @@ func NewDaemon(path, help string) (Daemon, error) {
 		Rust:     strings.Contains(help, "--shared-dir"),
 		ReadOnly: strings.Contains(help, "--readonly"),
 	}
-	if !d.Rust && !strings.Contains(help, "-o source=") {
-		return d, fmt.Errorf("%s: not a virtiofsd that is known here", path)
+	switch {
+	case d.Rust || strings.Contains(help, "-o source="):
+		return d, nil
+	case strings.Contains(help, "setgroups"):
+		return d, fmt.Errorf("%s: this old virtiofsd runs as root only", path)
 	}
-	return d, nil
+	return d, fmt.Errorf("%s: not a virtiofsd that is known here", path)
 }
 
 // readOnlyMount runs "$@" behind its first argument, a directory, which it
@@ -34,46 +37,45 @@ func NewDaemon(path, help string) (Daemon, error) {
 // so it is set again.
 const readOnlyMount = `mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec setpriv --pdeathsig KILL "$@"`
 
-// Command returns the command that serves dir on the listening socket that it
-// inherits as descriptor 3. A socket made by virtiofsd itself would leave a
-// lock file in /run behind. root says whether the command runs as root.
-//
-// A read-only share is one that guest root cannot write to whatever it mounts:
-// through virtiofsd's own option, or a read-only bind mount.
-func (d Daemon) Command(dir string, readOnly, root bool) []string {
-	cmd := d.serve(dir, readOnly, root)
-	mount := readOnly && !d.ReadOnly
-	if !mount && (root || d.Rust) {
-		return cmd
-	}
-	// The C implementation wants to be root, if only in its own namespace.
-	unshare := []string{"unshare", "--mount"}
-	if !root {
-		unshare = append(unshare, "--map-root-user")
-	}
-	if !mount {
-		return append(unshare, append([]string{"setpriv", "--pdeathsig", "KILL"}, cmd...)...)
-	}
-	return append(append(unshare, "sh", "-c", readOnlyMount, "sh", dir), cmd...)
+// Served says how a directory is served.
+type Served struct {
+	Dir      string
+	ReadOnly bool // guest root cannot write to it, whatever it mounts
+	Store    bool // what is in it never changes: it may be cached for good
+	Root     bool // the daemon runs as root, as the C implementation always does
 }
 
-// serve returns virtiofsd's own command line. The store never changes under a
-// guest but for new paths, so it may be cached for good; other shares are
-// looked at again.
-func (d Daemon) serve(dir string, readOnly, root bool) []string {
+// Command returns the command that serves a directory on the listening socket
+// that it inherits as descriptor 3. A socket made by virtiofsd itself would
+// leave a lock file in /run behind. Read-only is virtiofsd's own option where
+// it has one, else a read-only bind mount.
+func (d Daemon) Command(s Served) []string {
+	cmd := d.serve(s)
+	if !s.ReadOnly || d.ReadOnly {
+		return cmd
+	}
+	unshare := []string{"unshare", "--mount"}
+	if !s.Root {
+		unshare = append(unshare, "--map-root-user")
+	}
+	return append(append(unshare, "sh", "-c", readOnlyMount, "sh", s.Dir), cmd...)
+}
+
+// serve returns virtiofsd's own command line.
+func (d Daemon) serve(s Served) []string {
 	cache := "auto"
-	if readOnly {
+	if s.Store {
 		cache = "always"
 	}
 	if !d.Rust {
-		return []string{d.Path, "--fd=3", "-o", "source=" + dir, "-o", "sandbox=chroot", "-o", "cache=" + cache, "-o", "log_level=warn"}
+		return []string{d.Path, "--fd=3", "-o", "source=" + s.Dir, "-o", "sandbox=chroot", "-o", "cache=" + cache, "-o", "log_level=warn"}
 	}
 	sandbox := "chroot"
-	if !root {
+	if !s.Root {
 		sandbox = "none"
 	}
-	cmd := []string{d.Path, "--fd=3", "--shared-dir=" + dir, "--sandbox=" + sandbox, "--cache=" + cache, "--log-level=warn"}
-	if readOnly && d.ReadOnly {
+	cmd := []string{d.Path, "--fd=3", "--shared-dir=" + s.Dir, "--sandbox=" + sandbox, "--cache=" + cache, "--log-level=warn"}
+	if s.ReadOnly && d.ReadOnly {
 		cmd = append(cmd, "--readonly")
 	}
 	return cmd

@@ -1,0 +1,128 @@
+# Whether nixvf can run the VM that a configuration asks for, found by looking at
+# who has set which of the options in options.nix. The wrapper flake shows the
+# findings before anything is built.
+{
+  config,
+  lib,
+  options,
+  ...
+}:
+
+let
+  inherit (lib) mkOption types;
+  table = import ./options.nix;
+  cfg = config.virtualisation;
+
+  findings =
+    description:
+    mkOption {
+      type = types.listOf types.str;
+      internal = true;
+      readOnly = true;
+      inherit description;
+    };
+
+  optionOf = name: lib.attrByPath (lib.splitString "." name) null options.virtualisation;
+
+  # NixOS's own modules define many of these options, and so does nixvf's.
+  isUsers = file: !(lib.hasInfix "/nixos/modules/" file) && !(lib.hasPrefix "nixvf/" file);
+
+  definedBy =
+    option: lib.unique (lib.filter isUsers (map (d: toString d.file) option.definitionsWithLocations));
+
+  # Options that are in this nixpkgs and that the user has set.
+  setByUser = lib.filter (
+    name:
+    let
+      option = optionOf name;
+    in
+    option ? definitionsWithLocations && definedBy option != [ ]
+  );
+
+  byFate = fate: lib.filter (name: table.${name}.fate == fate) (lib.attrNames table);
+  # Where that is, as far as the module system knows.
+  where =
+    name:
+    let
+      files = lib.filter (file: file != "<unknown-file>") (definedBy (optionOf name));
+    in
+    lib.optionalString (files != [ ]) " (set in ${lib.concatStringsSep ", " files})";
+
+  asksForNothing = name: value: lib.elem value (table.${name}.allowed or [ false null { } [ ] ]);
+  isAsked =
+    name:
+    let
+      option = optionOf name;
+    in
+    # What is only a default follows from another option, which is named then.
+    option ? value && option.highestPrio < 1500 && !(asksForNothing name option.value);
+
+  # Options that qemu-vm.nix declares and that the table does not have: of a
+  # nixpkgs that is newer than nixvf.
+  leaves =
+    path: set:
+    lib.concatLists (
+      lib.mapAttrsToList (
+        name: option:
+        if option._type or null == "option" then
+          lib.optional (lib.any (lib.hasSuffix "/virtualisation/qemu-vm.nix") (
+            map toString (option.declarations or [ ])
+          )) (lib.concatStringsSep "." (path ++ [ name ]))
+        else if lib.isAttrs option then
+          leaves (path ++ [ name ]) option
+        else
+          [ ]
+      ) set
+    );
+  unknown = lib.filter (name: !(table ? ${name})) (leaves [ ] options.virtualisation);
+
+  canLogIn =
+    user:
+    lib.any (name: user.${name} or null != null) [
+      "password"
+      "hashedPassword"
+      "initialPassword"
+      "initialHashedPassword"
+      "hashedPasswordFile"
+      "passwordFile"
+    ]
+    || user.openssh.authorizedKeys.keys or [ ] != [ ]
+    || user.openssh.authorizedKeys.keyFiles or [ ] != [ ];
+in
+{
+  _file = "nixvf/check.nix";
+
+  options.nixvf = {
+    refusals = findings "Why nixvf cannot run this VM, a sentence each.";
+    warnings = findings "What the user has set and nixvf does not do, a sentence each.";
+    hints = findings "What the user may have forgotten, a sentence each.";
+  };
+
+  config.nixvf = {
+    refusals =
+      map (name: "virtualisation.${name}: ${table.${name}.note}") (
+        lib.filter isAsked (byFate "refused")
+      )
+      ++ lib.optional (
+        cfg.fileSystems == { }
+      ) "virtualisation.fileSystems is empty, so the VM would mount the disks of the real machine: remove `virtualisation.fileSystems = lib.mkForce { }` from virtualisation.vmVariant"
+      ++ lib.optional (config.boot.isContainer or false
+      ) "boot.isContainer: a container has no kernel to boot: set boot.isContainer = lib.mkForce false in virtualisation.vmVariant";
+
+    warnings =
+      map (name: "virtualisation.${name} has no effect: ${table.${name}.note}${where name}") (
+        setByUser (byFate "ignored")
+      )
+      ++ map (
+        name: "virtualisation.${name} is unknown to this nixvf and has no effect${where name}"
+      ) (setByUser unknown);
+
+    hints =
+      lib.optional
+        (
+          config.services.getty.autologinUser or null == null
+          && !(lib.any canLogIn (lib.attrValues (config.users.users or { })))
+        )
+        ''nobody can log in: no user has a password or key; virtualisation.vmVariant.users.users.root.initialPassword = "" lets root in'';
+  };
+}

@@ -1,0 +1,114 @@
+# The nixvf.* options: what NixOS's VMs have no word for, and what nixvf itself
+# reads.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+
+let
+  cfg = config.virtualisation;
+  inherit (lib) mkOption types;
+
+  # Missing in a document means the default, as null does here.
+  given = lib.filterAttrs (_: value: value != null);
+in
+{
+  _file = "nixvf/nixvf-options.nix";
+
+  options.nixvf = {
+    mac = mkOption {
+      type = types.nullOr (types.strMatching "[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}");
+      default = null;
+      example = "52:54:00:12:34:56";
+      description = ''
+        Hardware address of the VM's network card. By default it is computed from the
+        VM's id, so that a VM always has the same one.
+      '';
+    };
+
+    rosetta = mkOption {
+      type = types.bool;
+      default = pkgs.stdenv.hostPlatform.isAarch64;
+      defaultText = lib.literalExpression "pkgs.stdenv.hostPlatform.isAarch64";
+      description = ''
+        Whether the guest runs x86_64-linux programs where the host has Rosetta: the
+        default of `virtualisation.rosetta.enable`.
+      '';
+    };
+
+    vsock = mkOption {
+      type = types.listOf (types.ints.between 1 4294967294);
+      default = [ ];
+      example = [ 22 ];
+      description = ''
+        vsock ports of the guest, each of which gets a socket in the VM's run directory
+        on the host.
+      '';
+    };
+
+    console = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "pty";
+      description = ''
+        Where the VM's console is: `stdio` (the default: the terminal), `pty`, or a file
+        on the host that its output goes to.
+      '';
+    };
+
+    autologin = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "root";
+      description = ''
+        User who is logged in on the console without a password.
+      '';
+    };
+
+    settings = mkOption {
+      type = types.attrsOf types.anything;
+      readOnly = true;
+      description = ''
+        The VM's settings as nixvf reads them from the system's `boot.json`, under
+        the names and in the units of the `virtualisation` options that they come from.
+      '';
+    };
+  };
+
+  config.nixvf.settings = {
+    inherit (cfg)
+      cores
+      memorySize
+      diskImage
+      diskSize
+      useDefaultFilesystems
+      graphics
+      resolution
+      writableStore
+      restrictNetwork
+      ;
+    useHostCerts = cfg.useHostCerts or false;
+    # Plain numbers until 26.05, { size; driveConfig; } since.
+    emptyDiskImages = map (disk: if lib.isInt disk then disk else disk.size) cfg.emptyDiskImages;
+    forwardPorts = map (port: {
+      inherit (port) from proto;
+      host = { inherit (port.host) address port; };
+      guest = { inherit (port.guest) address port; };
+    }) cfg.forwardPorts;
+    sharedDirectories = lib.mapAttrs (tag: share: {
+      inherit (share) source target;
+      # Before 26.11 there is no such option and all shares are writable. The
+      # host's store never is.
+      writable = tag != "nix-store" && share.writable or true;
+    }) cfg.sharedDirectories;
+    rosetta = {
+      enable = cfg.rosetta.enable or false;
+      mountTag = cfg.rosetta.mountTag or "rosetta";
+    };
+    nixvf = given {
+      inherit (config.nixvf) mac vsock console;
+    };
+  };
+}

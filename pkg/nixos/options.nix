@@ -1,0 +1,93 @@
+# What becomes of each virtualisation.* option of nixpkgs' qemu-vm.nix, in the
+# releases 25.11, 26.05 and in nixpkgs of autumn 2026: the module acts by it, and
+# OPTIONS.md is made from it.
+#
+#   honoured  nixvf does what the option says
+#   ignored   it has no effect; whoever sets it is warned
+#   refused   such a VM cannot run; note says what to do instead. Values that ask
+#             for nothing (allowed, when given, else false, null, { } and [ ]) pass.
+let
+  honoured = note: {
+    fate = "honoured";
+    inherit note;
+  };
+  ignored = note: {
+    fate = "ignored";
+    inherit note;
+  };
+  refused = note: {
+    fate = "refused";
+    inherit note;
+  };
+
+  qemuOnly = "it configures QEMU alone";
+  noFirmware = "nixvf boots the kernel directly, without firmware";
+  oneCard = "the VM has one network card";
+in
+{
+  additionalPaths = honoured "built, kept from garbage collection, and registered in the guest's Nix database";
+  cores = honoured "";
+  diskImage = honoured "the default is `$NIXVF_STATE/<name>.raw`, in the VM's state directory; a `.qcow2` becomes a `.raw` beside it";
+  diskSize = honoured "in MiB";
+  emptyDiskImages = honoured "sizes in MiB; a `driveConfig` is QEMU's and has no effect";
+  fileSystems = honoured "9p becomes virtiofs; `mkForce { }`, which would mount the host's own disks, is refused";
+  forwardPorts = honoured "";
+  graphics = honoured "the default is false: the console is the terminal";
+  "host.pkgs" = honoured "nothing to do: nixvf runs the host's programs";
+  memorySize = honoured "in MiB";
+  "qemu.guestAgent.enable" = honoured "the default is false: only QEMU talks to it";
+  resolution = honoured "of the window, with `graphics`";
+  restrictNetwork = honoured "";
+  rootDevice = honoured "";
+  "rosetta.enable" = honoured "the default is true for aarch64 guests, and harmless where the host has no Rosetta";
+  "rosetta.mountPoint" = honoured "";
+  "rosetta.mountTag" = honoured "";
+  sharedDirectories = honoured "over virtiofs; `securityModel` has no meaning there; shares are writable, where nixpkgs has the option `writable` only those that say so, and the host's store never";
+  useDefaultFilesystems = honoured "";
+  useHostCerts = honoured "";
+  writableStore = honoured "";
+  writableStoreUseTmpfs = honoured "a layer on disk is cleared of whiteouts over host paths at each boot";
+
+  allInterfaces = ignored oneCard;
+  bios = ignored noFirmware;
+  bootLoaderDevice = ignored noFirmware;
+  bootPartition = ignored noFirmware;
+  "directBoot.initrd" = ignored "the system's own initrd is booted";
+  diskSizeAutoSupported = ignored "it is nixpkgs' own";
+  "efi.OVMF" = ignored noFirmware;
+  "efi.firmware" = ignored noFirmware;
+  "efi.keepVariables" = ignored noFirmware;
+  "efi.variables" = ignored noFirmware;
+  installBootLoader = ignored noFirmware;
+  interfaces = ignored oneCard;
+  msize = ignored "it is about 9p, and shares are virtiofs";
+  "qemu.consoles" = ignored "the console is hvc0; use boot.kernelParams for others";
+  "qemu.diskInterface" = ignored "disks are virtio";
+  "qemu.drives" = ignored "${qemuOnly}; use virtualisation.emptyDiskImages for more disks";
+  "qemu.networkingOptions" = ignored "${qemuOnly}; use virtualisation.forwardPorts";
+  "qemu.options" = ignored "${qemuOnly}; arguments for vfkit stand behind -- of nixvf-args";
+  "qemu.package" = ignored qemuOnly;
+  "qemu.virtioKeyboard" = ignored "a VM with a window has a keyboard";
+  "tpm.deviceModel" = ignored "there is no TPM";
+  "tpm.package" = ignored "there is no TPM";
+  "tpm.provisioning" = ignored "there is no TPM";
+  useBIOSBoot = ignored noFirmware;
+  useSecureBoot = ignored noFirmware;
+  vlans = ignored oneCard;
+
+  credentials = refused "nixvf cannot hand credentials to a VM: put the file into a share (virtualisation.sharedDirectories) and name its path there";
+  "directBoot.enable" =
+    refused "nixvf boots the kernel directly: leave virtualisation.directBoot.enable true"
+    // {
+      allowed = [ true ];
+    };
+  mountHostNixStore =
+    refused "the VM's system comes from the host's store: leave virtualisation.mountHostNixStore true"
+    // {
+      allowed = [ true ];
+    };
+  "tpm.enable" = refused "Virtualization.framework has no TPM: set virtualisation.tpm.enable = lib.mkForce false in virtualisation.vmVariant";
+  useBootLoader = refused "nixvf boots the kernel directly: set virtualisation.useBootLoader = lib.mkForce false in virtualisation.vmVariant";
+  useEFIBoot = refused "nixvf boots without firmware: set virtualisation.useEFIBoot = lib.mkForce false in virtualisation.vmVariant";
+  useNixStoreImage = refused "the VM shares the host's store: set virtualisation.useNixStoreImage = lib.mkForce false in virtualisation.vmVariant";
+}

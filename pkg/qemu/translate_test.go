@@ -1,0 +1,147 @@
+package qemu
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nixvf/nixvf/pkg/vfkit"
+)
+
+// linux is the part of a command line that every VM has.
+var linux = []string{"--cpus", "2", "--memory", "512", "--kernel", "/k", "--initrd", "/i", "--kernel-cmdline", "console=hvc0 a=b,c"}
+
+func translate(t *testing.T, host Host, args ...string) (*Plan, error) {
+	t.Helper()
+	opts, vm, err := vfkit.Parse(append(slices.Clone(linux), args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Translate(opts, vm, host)
+}
+
+func TestTranslate(t *testing.T) {
+	x86 := Host{System: "x86_64-linux", Sockets: "/run/vm"}
+	const base = "-nodefaults -no-user-config -display none -machine q35,accel=tcg,memory-backend=mem -cpu max -smp 2 -m 512M " +
+		"-object memory-backend-memfd,id=mem,size=512M,share=on -chardev socket,id=qmp,server=on,wait=off,path=/run/vm/qmp.sock " +
+		"-mon chardev=qmp,mode=control -kernel /k -initrd /i -append console=hvc0 a=b,c"
+	kvm := strings.NewReplacer("accel=tcg", "accel=kvm", "-cpu max", "-cpu host")
+	arm := strings.NewReplacer("q35,", "virt,gic-version=max,")
+	tests := []struct {
+		name    string
+		host    Host
+		devices []string
+		want    string
+	}{
+		{"nothing", x86, nil, base},
+		{"kvm", Host{System: "x86_64-linux", Sockets: "/run/vm", KVM: true}, nil, kvm.Replace(base)},
+		{"arm64", Host{System: "aarch64-linux", Sockets: "/run/vm"}, nil, arm.Replace(base)},
+		{"disks", x86, []string{"virtio-blk,path=/a.raw", "virtio-blk,path=/b.raw,deviceId=b,readonly"},
+			base + " -drive if=none,id=disk0,format=raw,file=/a.raw -device virtio-blk-pci,drive=disk0" +
+				" -drive if=none,id=disk1,format=raw,file=/b.raw,readonly=on -device virtio-blk-pci,drive=disk1,serial=b"},
+		{"shares", x86, []string{"virtio-fs,sharedDir=/nix/store,mountTag=nix-store", "virtio-fs,sharedDir=/a,mountTag=b"},
+			base + " -chardev socket,id=fs0,path=/run/vm/virtiofs-0.sock -device vhost-user-fs-pci,chardev=fs0,tag=nix-store" +
+				" -chardev socket,id=fs1,path=/run/vm/virtiofs-1.sock -device vhost-user-fs-pci,chardev=fs1,tag=b"},
+		{"network", x86, []string{"virtio-net,nat,mac=52:54:00:00:00:01"},
+			base + " -netdev user,id=net0 -device virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,romfile="},
+		{"restricted network", Host{System: "x86_64-linux", Sockets: "/run/vm", Restrict: true}, []string{"virtio-net,nat"},
+			base + " -netdev user,id=net0,restrict=on -device virtio-net-pci,netdev=net0,romfile="},
+		{"entropy and balloon", x86, []string{"virtio-rng", "virtio-balloon"},
+			base + " -object rng-random,id=rng0,filename=/dev/urandom -device virtio-rng-pci,rng=rng0 -device virtio-balloon-pci"},
+		{"console on stdio", x86, []string{"virtio-serial,stdio"},
+			base + " -device virtio-serial-pci -chardev stdio,signal=off,id=console0 -device virtconsole,chardev=console0"},
+		{"two consoles", x86, []string{"virtio-serial,pty", "virtio-serial,logFilePath=/log"},
+			base + " -device virtio-serial-pci -chardev pty,id=console0 -device virtconsole,chardev=console0" +
+				" -chardev file,append=on,id=console1,path=/log -device virtconsole,chardev=console1"},
+	}
+	for _, tt := range tests {
+		var args []string
+		for _, d := range tt.devices {
+			args = append(args, "--device", d)
+		}
+		plan, err := translate(t, tt.host, args...)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if got := strings.Join(plan.Args, " "); got != tt.want {
+			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestTranslateRefuses(t *testing.T) {
+	x86 := Host{System: "x86_64-linux"}
+	tests := []struct {
+		name string
+		host Host
+		args []string
+		want string
+	}{
+		{"platform", Host{System: "sparc-linux"}, nil, `system: no QEMU machine is known for a guest of "sparc-linux"`},
+		{"vsock", x86, []string{"--device", "virtio-vsock,port=22,socketURL=/s,connect"}, "for virtio-vsock"},
+		{"nvme", x86, []string{"--device", "nvme,path=/x"}, "for nvme"},
+		{"gpu", x86, []string{"--device", "virtio-gpu"}, "for virtio-gpu"},
+		{"socket network", x86, []string{"--device", "virtio-net,unixSocketPath=/s"}, "for virtio-net"},
+		{"window", x86, []string{"--gui"}, "--gui: "},
+		{"nested", x86, []string{"--nested"}, "--nested: "},
+	}
+	for _, tt := range tests {
+		_, err := translate(t, tt.host, tt.args...)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestTranslateDropsOptional(t *testing.T) {
+	rosetta := "rosetta,mountTag=rosetta"
+	plan, err := translate(t, Host{System: "x86_64-linux", Optional: []string{rosetta}}, "--device", rosetta)
+	if err != nil || len(plan.Warnings) != 1 || strings.Contains(strings.Join(plan.Args, " "), "rosetta") {
+		t.Errorf("%+v, %v", plan, err)
+	}
+	if _, err := translate(t, Host{System: "x86_64-linux"}, "--device", rosetta); err == nil {
+		t.Error("rosetta is dropped although nobody called it optional")
+	}
+}
+
+func TestDaemonCommand(t *testing.T) {
+	const (
+		cHelp    = "usage: virtiofsd [options]\n -o source=PATH  shared directory tree"
+		rustHelp = "Options:\n --shared-dir <SHARED_DIR>\n"
+	)
+	tests := []struct {
+		name, help string
+		served     Served
+		want       string // prefix
+		not        string
+	}{
+		{"C, writable", cHelp, Served{Root: true}, "/v --fd=3 -o source=/d -o sandbox=chroot -o cache=auto", "unshare"},
+		{"C, read-only", cHelp, Served{ReadOnly: true, Root: true}, "unshare --mount sh -c " + readOnlyMount + " sh /d /v --fd=3 -o source=/d", "map-root"},
+		{"Rust, writable", rustHelp, Served{Root: true}, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=auto", "readonly"},
+		{"Rust, read-only", rustHelp + "--readonly", Served{ReadOnly: true, Root: true}, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=auto", "unshare"},
+		{"old Rust, read-only", rustHelp, Served{ReadOnly: true, Root: true}, "unshare --mount sh -c", "--readonly"},
+		{"old Rust, not root", rustHelp, Served{ReadOnly: true}, "unshare --mount --map-root-user sh -c " + readOnlyMount + " sh /d /v", "cache=always"},
+		{"Rust, not root", rustHelp + "--readonly", Served{ReadOnly: true, Store: true}, "/v --fd=3 --shared-dir=/d --sandbox=none --cache=always", "unshare"},
+	}
+	for _, tt := range tests {
+		tt.served.Dir = "/d"
+		d, err := NewDaemon("/v", tt.help)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		got := strings.Join(d.Command(tt.served), " ")
+		if !strings.HasPrefix(got, tt.want) || strings.Contains(got, tt.not) {
+			t.Errorf("%s: %s", tt.name, got)
+		}
+		if strings.HasSuffix(got, "--readonly") != (tt.served.ReadOnly && d.ReadOnly) {
+			t.Errorf("%s: %s", tt.name, got)
+		}
+	}
+	if _, err := NewDaemon("/v", "usage: something else"); err == nil {
+		t.Error("another program passes for virtiofsd")
+	}
+	if _, err := NewDaemon("/v", "setgroups() failed with error=1:Operation not permitted"); err == nil || !strings.Contains(err.Error(), "root only") {
+		t.Errorf("the C implementation as a user: %v", err)
+	}
+}

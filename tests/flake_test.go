@@ -1,0 +1,333 @@
+//go:build linux
+
+package tests
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the right vendorHash into flake.nix")
+
+var (
+	flakeSystems  = []string{"aarch64-darwin", "aarch64-linux", "x86_64-linux"}
+	flakePackages = []string{"default", "nixvf", "nixvf-args", "nixvf-boot", "nixvf-disk", "nixvf-eval"}
+)
+
+// flakeDir is a copy of the flake, evaluated against the stand-in nixpkgs of
+// this directory.
+type flakeDir string
+
+func newFlakeDir(t *testing.T) flakeDir {
+	t.Helper()
+	needGuest(t)
+	dir := t.TempDir()
+	copyTo(t, dir, "flake.nix", "flake.lock", "go.mod", "go.sum", "cmd", "pkg", "tests/flake")
+	return flakeDir(dir)
+}
+
+// copyTo copies files and directories of the repository into dir.
+func copyTo(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		from, to := filepath.Join("..", name), filepath.Join(dir, name)
+		info, err := os.Stat(from)
+		if err == nil && info.IsDir() {
+			err = os.CopyFS(to, os.DirFS(from))
+		} else if err == nil {
+			err = os.WriteFile(to, []byte(read(t, from)), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// nix runs nix and returns its stdout.
+func nix(t *testing.T, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command("nix", append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir())
+	out, err := cmd.Output()
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		t.Fatalf("%s: %v\n%s", cmd, err, exit.Stderr)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// standIn are the options with which nix evaluates the flake.
+func (f flakeDir) standIn() []string {
+	return []string{"--no-write-lock-file", "--override-input", "nixpkgs", "path:" + string(f) + "/tests/flake/nixpkgs"}
+}
+
+// eval stores the value of apply, a function in the Nix language, of an
+// attribute of the flake.
+func (f flakeDir) eval(t *testing.T, value any, attribute, apply string) {
+	t.Helper()
+	args := []string{"eval", "--json", "path:" + string(f) + "#" + attribute, "--apply", apply}
+	if err := json.Unmarshal(nix(t, append(args, f.standIn()...)...), value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFlakeOutputs(t *testing.T) {
+	f := newFlakeDir(t)
+	nix(t, append([]string{"flake", "check", "--no-build", "path:" + string(f)}, f.standIn()...)...)
+	nix(t, append([]string{"flake", "show", "path:" + string(f)}, f.standIn()...)...)
+
+	for output, names := range map[string][]string{
+		"packages":  flakePackages,
+		"apps":      flakePackages,
+		"checks":    {"darwin-module", "default", "go", "module"},
+		"devShells": {"default"},
+	} {
+		var got map[string][]string
+		f.eval(t, &got, output, "builtins.mapAttrs (_: builtins.attrNames)")
+		for _, system := range flakeSystems {
+			if !slices.Equal(got[system], names) {
+				t.Errorf("%s.%s: %q, want %q", output, system, got[system], names)
+			}
+		}
+		if len(got) != len(flakeSystems) {
+			t.Errorf("%s: %d systems", output, len(got))
+		}
+	}
+
+	var overlay []string
+	f.eval(t, &overlay, "overlays.default", "overlay: builtins.attrNames (overlay { } { })")
+	if !slices.Equal(overlay, flakePackages[1:]) {
+		t.Errorf("overlay: %q", overlay)
+	}
+	var module []string
+	f.eval(t, &module, "nixosModules.default", "module: map builtins.readFile module.imports")
+	if !slices.Equal(module, []string{read(t, "../pkg/nixos/module.nix")}) {
+		t.Error("nixosModules.default is not the module that nixvf-eval uses")
+	}
+	var template string
+	f.eval(t, &template, "templates.default", "template: builtins.readFile (template.path + \"/flake.nix\")")
+	if !strings.Contains(template, "nixosConfigurations.darwinVM") {
+		t.Errorf("template:\n%s", template)
+	}
+}
+
+// The tools are built from their sources and nothing else, know their version,
+// and nixvf-boot finds what runs a VM.
+func TestFlakePackages(t *testing.T) {
+	f := newFlakeDir(t)
+	var sources []string
+	f.eval(t, &sources, "packages.x86_64-linux.nixvf-args", "tool: builtins.attrNames (builtins.readDir tool.src)")
+	if want := []string{"cmd", "go.mod", "go.sum", "pkg"}; !slices.Equal(sources, want) {
+		t.Errorf("source: %q, want %q", sources, want)
+	}
+
+	var build struct {
+		Version              string
+		LDFlags, SubPackages []string
+	}
+	f.eval(t, &build, "packages.x86_64-linux.nixvf-args", "tool: { inherit (tool) version ldflags subPackages; }")
+	tool := filepath.Join(t.TempDir(), "tool")
+	ldflags := strings.Join(build.LDFlags, " ")
+	compile := exec.Command("go", "build", "-o", tool, "-ldflags", ldflags, "./"+build.SubPackages[0])
+	compile.Dir = string(f)
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.Command(tool, "--version").Output()
+	if got, want := strings.TrimSpace(string(out)), "nixvf-args "+build.Version; got != want {
+		t.Errorf("--version: %q, want %q (%v)", got, want, err)
+	}
+
+	for system, programs := range map[string][]string{
+		"aarch64-darwin": {"vfkit"},
+		"aarch64-linux":  {"qemu_kvm", "virtiofsd"},
+		"x86_64-linux":   {"qemu_kvm", "virtiofsd"},
+	} {
+		var wrap string
+		f.eval(t, &wrap, "packages."+system+".nixvf-boot", "tool: tool.postInstall")
+		for _, program := range programs {
+			if !strings.Contains(wrap, "-"+program+"/bin") {
+				t.Errorf("%s: no %s in %q", system, program, wrap)
+			}
+		}
+	}
+}
+
+// What the wrapper hands to which tool, with tools that print their arguments.
+func TestFlakeWrapper(t *testing.T) {
+	f := newFlakeDir(t)
+	var script string
+	f.eval(t, &script, "packages.x86_64-linux.nixvf", "package: package.text")
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"nixvf-eval": `echo "eval:$(printf ' <%s>' "$@")"`,
+		"nixvf-args": `cat; echo "args:$(printf ' <%s>' "$@")"`,
+		"nixvf-boot": `cat; echo "boot: $# $PPID"; exit 7`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/bash\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	const usage = 2
+	for _, test := range []struct {
+		args   []string
+		status int
+		eval   string
+		flags  string
+	}{
+		{[]string{".#a b"}, 7, "<.#a b>", "<>"},
+		{[]string{".", "--memory", "4 G"}, 7, "<.>", "<--memory> <4 G>"},
+		{[]string{".", "--", "--refresh", "x y"}, 7, "<.> <--> <--refresh> <x y>", "<>"},
+		{[]string{".", "--gui", "--", "--a", "--", "b"}, 7, "<.> <--> <--a> <--> <b>", "<--gui>"},
+		{[]string{"--help"}, 0, "", ""},
+		{[]string{"--memory", "4G", "."}, usage, "", ""},
+		{[]string{"--", "."}, usage, "", ""},
+		{nil, usage, "", ""},
+	} {
+		cmd := exec.Command("bash", append([]string{"-euo", "pipefail", "-c", script, "nixvf"}, test.args...)...)
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+		out, err := cmd.Output()
+		if status := cmd.ProcessState.ExitCode(); status != test.status {
+			t.Errorf("%q: status %d, want %d (%v)", test.args, status, test.status, err)
+		}
+		lines := strings.Split(string(out), "\n")
+		if test.eval == "" {
+			if strings.Contains(string(out), "eval:") {
+				t.Errorf("%q starts something: %q", test.args, out)
+			}
+		} else if want := []string{"eval: " + test.eval, "args: " + test.flags}; !slices.Equal(lines[:2], want) {
+			t.Errorf("%q: %q, want %q", test.args, lines, want)
+		}
+	}
+}
+
+// A VM is an agent of the user. It is no daemon: the check declares
+// launchd.user.agents and no other option that the module could set.
+func TestFlakeDarwinModule(t *testing.T) {
+	f := newFlakeDir(t)
+	var text string
+	f.eval(t, &text, "checks.aarch64-darwin.darwin-module", "check: check.text")
+	var agents map[string]struct {
+		ServiceConfig struct {
+			ProgramArguments     []string
+			ProcessType          string
+			EnvironmentVariables map[string]string
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &agents); err != nil {
+		t.Fatal(err)
+	}
+	agent := agents["nixvf-demo"].ServiceConfig
+	environment := agent.EnvironmentVariables
+	if len(agents) != 1 || agent.ProcessType != "Interactive" || environment["NIXVF_ID"] != "demo" ||
+		!strings.Contains(environment["PATH"], "/nix/var/nix/profiles/default/bin:") {
+		t.Errorf("agents: %s", text)
+	}
+	args := agent.ProgramArguments
+	if len(args) < 5 || args[0] != "/bin/sh" || !strings.HasPrefix(args[2], "/bin/wait4path /nix/store && exec ") ||
+		!strings.HasSuffix(args[4], "/bin/nixvf") {
+		t.Fatalf("arguments: %q", args)
+	}
+	want := []string{"/machines#darwinVM", "--console", "$NIXVF_STATE/console.log", "--memory", "4G", "--", "--refresh"}
+	if !slices.Equal(args[5:], want) {
+		t.Errorf("arguments of nixvf: %q, want %q", args[5:], want)
+	}
+}
+
+// The lock file belongs to flake.nix: nix would change nothing.
+func TestFlakeLock(t *testing.T) {
+	f := newFlakeDir(t)
+	var flake struct {
+		Locks struct {
+			Nodes map[string]struct {
+				Locked struct{ Rev, NarHash string }
+			}
+		}
+	}
+	out := nix(t, "flake", "metadata", "--json", "--no-update-lock-file", "path:"+string(f))
+	if err := json.Unmarshal(out, &flake); err != nil {
+		t.Fatal(err)
+	}
+	locked := flake.Locks.Nodes["nixpkgs"].Locked
+	if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(locked.Rev) ||
+		!regexp.MustCompile(`^sha256-.{43}=$`).MatchString(locked.NarHash) {
+		t.Errorf("nixpkgs is locked to %+v", locked)
+	}
+}
+
+// The actions of the workflows are pinned to a commit, with its version beside it.
+func TestFlakeWorkflows(t *testing.T) {
+	files, err := filepath.Glob("../.github/workflows/*.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no workflows", err)
+	}
+	pinned := regexp.MustCompile(`^[\w/.-]+@[0-9a-f]{40} # v[0-9.]+$`)
+	for _, file := range files {
+		for _, line := range strings.Split(read(t, file), "\n") {
+			if _, action, found := strings.Cut(line, "uses: "); found && !pinned.MatchString(action) {
+				t.Errorf("%s: not pinned: %s", file, action)
+			}
+		}
+	}
+}
+
+// nixpkgs has the Go that go.mod asks for only while that is not newer.
+func TestFlakeGoVersion(t *testing.T) {
+	if !strings.Contains(read(t, "../go.mod"), "\ngo 1.25.0\n") {
+		t.Error("go.mod does not say go 1.25.0")
+	}
+}
+
+var vendorHash = regexp.MustCompile(`vendorHash = "([^"]*)"`)
+
+// The hash of what buildGoModule vendors: nixpkgs runs go mod vendor in the
+// source and keeps the directory as it is. With -update, flake.nix is put right.
+func TestVendorHash(t *testing.T) {
+	if _, err := exec.LookPath("nix"); err != nil {
+		needGuest(t)
+	}
+	dir := t.TempDir()
+	copyTo(t, dir, "go.mod", "go.sum", "cmd", "pkg")
+	vendor := exec.Command("go", "mod", "vendor")
+	vendor.Dir = dir
+	vendor.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	if out, err := vendor.CombinedOutput(); err != nil {
+		t.Fatalf("go mod vendor: %v\n%s", err, out)
+	}
+	want := strings.TrimSpace(string(nix(t, "hash", "path", "--type", "sha256", filepath.Join(dir, "vendor"))))
+
+	text := read(t, "../flake.nix")
+	got := vendorHash.FindAllStringSubmatch(text, -1)
+	switch {
+	case len(got) != 1:
+		t.Fatalf("flake.nix has %d vendorHashes", len(got))
+	case got[0][1] == want:
+	case *update:
+		text = strings.Replace(text, got[0][1], want, 1)
+		if err := os.WriteFile("../flake.nix", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("vendorHash is %s now", want)
+	default:
+		t.Errorf("vendorHash is %s, and must be\n\t%s\ngo test ./tests -run VendorHash -update writes it", got[0][1], want)
+	}
+}

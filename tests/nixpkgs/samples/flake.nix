@@ -1,0 +1,108 @@
+{
+  description = "Configurations as they are in circulation, for the checks of nixvf's module";
+
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs";
+
+  outputs =
+    { nixpkgs, ... }:
+    let
+      inherit (nixpkgs) lib;
+
+      # A real machine: its disks must not be in the VM.
+      machine = {
+        fileSystems."/" = {
+          device = "/dev/disk/by-uuid/0000";
+          fsType = "btrfs";
+        };
+        fileSystems."/data".device = "/dev/sdb1";
+        users.users.root.initialPassword = "";
+      };
+      vm = settings: { virtualisation.vmVariant = settings; };
+
+      configurations = {
+        plain = [ ];
+        nobody = [ { users.users.root.initialPassword = lib.mkForce null; } ];
+        settings = [
+          (vm {
+            virtualisation = {
+              memorySize = 4096;
+              cores = 4;
+              diskSize = 20480;
+              diskImage = lib.mkDefault "./mine.qcow2";
+              emptyDiskImages = [
+                512
+                1024
+              ];
+              forwardPorts = [
+                {
+                  host.port = 2222;
+                  guest.port = 22;
+                }
+              ];
+              sharedDirectories.project = {
+                source = "$PWD";
+                target = "/project";
+              };
+              fileSystems."/project".options = [ "noatime" ];
+            };
+          })
+        ];
+        function = [ (vm ({ config, ... }: { virtualisation.cores = 3; })) ];
+        nixvf = [
+          (
+            { pkgs, ... }:
+            {
+              virtualisation.vmVariant = { lib, ... }: {
+                boot.kernelParams = [ "panic=1" ];
+                services.getty.autologinUser = "root";
+              };
+            }
+          )
+        ];
+        scripted = [ { boot.initrd.systemd.enable = lib.mkForce false; } ];
+        systemd = [ { boot.initrd.systemd.enable = lib.mkForce true; } ];
+        noRosetta = [ (vm { virtualisation.rosetta.enable = false; }) ];
+        noDisk = [ (vm { virtualisation.diskImage = null; }) ];
+        layerOnDisk = [ (vm { virtualisation.writableStoreUseTmpfs = false; }) ];
+        readOnlyStore = [ (vm { virtualisation.writableStore = false; }) ];
+        ignored = [
+          (vm {
+            virtualisation.qemu.options = [ "-vga std" ];
+            virtualisation.vlans = [ 1 ];
+            virtualisation.host.pkgs = { };
+          })
+        ];
+        useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];
+        useEFIBoot = [ (vm { virtualisation.useEFIBoot = true; }) ];
+        useNixStoreImage = [ (vm { virtualisation.useNixStoreImage = true; }) ];
+        tpm = [ (vm { virtualisation.tpm.enable = true; }) ];
+        ownDisks = [ (vm { virtualisation.fileSystems = lib.mkForce { }; }) ];
+        container = [ { boot.isContainer = true; } ];
+        twoRefusals = [
+          (vm {
+            virtualisation.tpm.enable = true;
+            virtualisation.useEFIBoot = true;
+          })
+        ];
+      };
+    in
+    {
+      nixosConfigurations = builtins.listToAttrs (
+        builtins.concatMap (
+          release:
+          map (name: {
+            name = "${name}-${release}";
+            value = lib.nixosSystem {
+              system = "aarch64-linux";
+              modules = [ machine ] ++ configurations.${name};
+              specialArgs = { inherit release; };
+            };
+          }) (builtins.attrNames configurations)
+        ) [
+          "25.11"
+          "26.05"
+          "26.11"
+        ]
+      );
+    };
+}

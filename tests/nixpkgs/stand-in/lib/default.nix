@@ -1,0 +1,54 @@
+# As much of nixpkgs' lib as nixvf's module uses, with the same meaning.
+let
+  lists = rec {
+    inherit (builtins)
+      all
+      any
+      attrNames
+      attrValues
+      concatLists
+      concatMap
+      concatStringsSep
+      elem
+      filter
+      head
+      isAttrs
+      isInt
+      isList
+      isString
+      length
+      map
+      mapAttrs
+      ;
+    optional = cond: value: if cond then [ value ] else [ ];
+    optionalString = cond: text: if cond then text else "";
+    unique = builtins.foldl' (acc: x: if elem x acc then acc else acc ++ [ x ]) [ ];
+    mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
+    filterAttrs =
+      keep: set: removeAttrs set (filter (name: !(keep name set.${name})) (attrNames set));
+    nameValuePair = name: value: { inherit name value; };
+    attrByPath =
+      path: default: set:
+      if path == [ ] then
+        set
+      else if set ? ${head path} then
+        attrByPath (builtins.tail path) default set.${head path}
+      else
+        default;
+    hasPrefix = prefix: s: builtins.substring 0 (builtins.stringLength prefix) s == prefix;
+    hasSuffix =
+      suffix: s:
+      let
+        rest = builtins.stringLength s - builtins.stringLength suffix;
+      in
+      rest >= 0 && builtins.substring rest (-1) s == suffix;
+    hasInfix =
+      infix: s: builtins.length (builtins.split (builtins.replaceStrings [ "." ] [ "\\." ] infix) s) > 1;
+    splitString =
+      separator: s:
+      filter isString (builtins.split (builtins.replaceStrings [ "." ] [ "\\." ] separator) s);
+    literalExpression = text: { inherit text; };
+  };
+  all = lists // import ./modules.nix all;
+in
+all

@@ -1,0 +1,224 @@
+//go:build linux
+
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nixvf/nixvf/pkg/nixos"
+)
+
+// inspection is what the module makes of a configuration (wrapper.nix).
+type inspection struct {
+	Settings               map[string]any
+	Refusals               []string
+	Warnings               []string
+	Hints                  []string
+	KernelParams           []string
+	AvailableKernelModules []string
+	KernelModules          []string
+	BootJSON               map[string]any `json:"bootJson"`
+	FileSystems            map[string]struct {
+		Device  string
+		FsType  string
+		Options []string
+	}
+}
+
+// refusedSamples are the configurations that must be refused, and what each
+// sentence names.
+var refusedSamples = map[string][]string{
+	"useBootLoader":    {"virtualisation.useBootLoader"},
+	"useEFIBoot":       {"virtualisation.useEFIBoot"},
+	"useNixStoreImage": {"virtualisation.useNixStoreImage"},
+	"tpm":              {"virtualisation.tpm.enable"},
+	"ownDisks":         {"virtualisation.fileSystems"},
+	"container":        {"boot.isContainer"},
+	"twoRefusals":      {"virtualisation.tpm.enable", "virtualisation.useEFIBoot"},
+}
+
+// TestModule evaluates the sample configurations through nixvf-eval's own
+// wrapper flake, against the nixpkgs in $NIXPKGS or else the stand-in for it.
+func TestModule(t *testing.T) {
+	if _, err := exec.LookPath("nix"); err != nil {
+		t.Skip(err)
+	}
+	nixpkgs := os.Getenv("NIXPKGS")
+	out := inspectSamples(t, nixpkgs)
+	var samples map[string]inspection
+	if err := json.Unmarshal(out, &samples); err != nil {
+		t.Fatal(err)
+	}
+	if len(samples) < 15 {
+		t.Fatalf("%d samples", len(samples))
+	}
+	for name, sample := range samples {
+		t.Run(name, func(t *testing.T) { checkSample(t, strings.Split(name, "-")[0], sample) })
+	}
+	if nixpkgs == "" {
+		golden(t, "nixpkgs/golden.json", samples)
+	}
+}
+
+// goldenSamples are the configurations whose every detail is compared.
+var goldenSamples = []string{"plain", "settings", "scripted", "noDisk", "layerOnDisk"}
+
+// inspectSamples returns the inspections of all samples, by name, as JSON.
+// Against a real nixpkgs, which has one release, only those of one.
+func inspectSamples(t *testing.T, nixpkgs string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
+	wrapper, err := nixos.Install(filepath.Join(dir, "wrapper"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"samples", "stand-in"} {
+		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join("nixpkgs", part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	only := ".*"
+	if nixpkgs == "" {
+		nixpkgs = filepath.Join(dir, "stand-in")
+	} else {
+		only = "26.05"
+	}
+	apply := `f: let
+		names = builtins.filter (n: builtins.match ".*-` + only + `" n != null) f.names;
+	in builtins.listToAttrs (map (name: { inherit name; value = f.inspect name; }) names)`
+	cmd := exec.Command("nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json",
+		"--no-write-lock-file", "path:"+wrapper+"#lib", "--apply", apply,
+		"--override-input", "target", "path:"+filepath.Join(dir, "samples"),
+		"--override-input", "target/nixpkgs", "path:"+nixpkgs)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	return out
+}
+
+// checkSample checks what holds for each configuration of each release.
+func checkSample(t *testing.T, name string, s inspection) {
+	want := refusedSamples[name]
+	if len(s.Refusals) != len(want) {
+		t.Fatalf("refusals %q, want %d", s.Refusals, len(want))
+	}
+	for i, option := range want {
+		if !strings.HasPrefix(s.Refusals[i], option) {
+			t.Errorf("refusal %q is not about %s", s.Refusals[i], option)
+		}
+	}
+	if len(want) > 0 {
+		return
+	}
+	if hint := name == "nobody"; hint != (len(s.Hints) > 0) {
+		t.Errorf("hints %q", s.Hints)
+	}
+	if warned := name == "ignored"; warned != (len(s.Warnings) > 0) {
+		t.Errorf("warnings %q", s.Warnings)
+	}
+	if last := s.KernelParams[len(s.KernelParams)-1]; last != "console=hvc0" {
+		t.Errorf("last kernel parameter %q", last)
+	}
+	for _, module := range []string{"virtiofs", "virtio_blk", "virtio_pci", "overlay"} {
+		if !slices.Contains(s.AvailableKernelModules, module) {
+			t.Errorf("no %s in stage 1", module)
+		}
+	}
+	if s.BootJSON["io.github.nixvf.v1"] == nil {
+		t.Error("no settings in boot.json")
+	}
+	for target, fs := range s.FileSystems {
+		if fs.FsType == "9p" || fs.FsType == "btrfs" || fs.FsType == "auto" {
+			t.Errorf("%s is %s on %s", target, fs.FsType, fs.Device)
+		}
+		for _, option := range fs.Options {
+			if strings.HasPrefix(option, "trans=") || strings.Contains(option, "9p") || strings.HasPrefix(option, "msize=") {
+				t.Errorf("%s is mounted with %q", target, option)
+			}
+		}
+	}
+	if store := s.FileSystems["/nix/.ro-store"]; store.FsType != "virtiofs" || !slices.Contains(store.Options, "ro") {
+		t.Errorf("the store: %+v", store)
+	}
+	checkSettings(t, name, s)
+}
+
+// checkSettings checks that what the user says goes before the module's
+// defaults.
+func checkSettings(t *testing.T, name string, s inspection) {
+	image, rosetta, panicParam := "$NIXVF_STATE/nixos.raw", true, "panic=5"
+	switch name {
+	case "settings":
+		image = "./mine.qcow2"
+		if s.Settings["memorySize"] != 4096.0 || s.Settings["cores"] != 4.0 || s.Settings["diskSize"] != 20480.0 {
+			t.Errorf("sizes: %v", s.Settings)
+		}
+		if disks, _ := json.Marshal(s.Settings["emptyDiskImages"]); string(disks) != "[512,1024]" {
+			t.Errorf("emptyDiskImages: %s", disks)
+		}
+		if options := s.FileSystems["/project"].Options; !slices.Contains(options, "noatime") {
+			t.Errorf("/project: %q", options)
+		}
+	case "noRosetta":
+		rosetta = false
+	case "nixvf":
+		panicParam = "panic=1"
+	}
+	got := s.Settings["diskImage"]
+	if (name == "noDisk") != (got == nil) || got != nil && got != image {
+		t.Errorf("diskImage %v", got)
+	}
+	if fs, mounted := s.FileSystems["/run/rosetta"]; mounted != rosetta || mounted && !slices.Contains(fs.Options, "nofail") {
+		t.Errorf("rosetta: %+v", fs)
+	}
+	var panics []string
+	for _, param := range s.KernelParams {
+		if strings.HasPrefix(param, "panic=") {
+			panics = append(panics, param)
+		}
+	}
+	if len(panics) == 0 || panics[len(panics)-1] != panicParam { // the last one counts
+		t.Errorf("panic parameters %q", panics)
+	}
+}
+
+// golden compares the golden samples with a file, or writes that.
+func golden(t *testing.T, file string, samples map[string]inspection) {
+	t.Helper()
+	some := map[string]inspection{}
+	for name, sample := range samples {
+		if slices.Contains(goldenSamples, strings.Split(name, "-")[0]) {
+			sample.BootJSON = nil // the settings again
+			some[name] = sample
+		}
+	}
+	got, err := json.MarshalIndent(some, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not what the module makes now: go test ./tests -run %s -update shows it in git diff", file, t.Name())
+	}
+}
