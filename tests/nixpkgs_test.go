@@ -156,6 +156,10 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if store := s.FileSystems["/nix/.ro-store"]; store.FsType != "virtiofs" || !slices.Contains(store.Options, "ro") {
 		t.Errorf("the store: %+v", store)
 	}
+	root := s.FileSystems["/"]
+	if grows := slices.Contains(root.Options, "x-systemd.growfs"); grows != (root.FsType == "ext4") {
+		t.Errorf("the root: %+v", root)
+	}
 	checkSettings(t, name, s)
 }
 

@@ -108,6 +108,11 @@ in
         mkNixvfOverride (lib.mapAttrs toVirtiofs cfg.fileSystems)
       );
 
+      # What `nixvf-disk --grow` has added, the next boot uses.
+      virtualisation.fileSystems."/" = lib.mkIf (cfg.useDefaultFilesystems && cfg.diskImage != null) {
+        autoResize = mkNixvfDefault true;
+      };
+
       # qemu-vm.nix switches it off, since KVM keeps a guest's time; a guest on a Mac
       # that slept is late. Other time services switch it off with mkForce.
       services.timesyncd.enable = lib.mkOverride 90 true;
@@ -126,11 +131,6 @@ in
           };
 
       environment.loginShellInit = builtins.readFile ./console.sh;
-
-      # What `nixvf-disk --grow` has added, the next boot uses.
-      virtualisation.fileSystems."/" = lib.mkIf (cfg.useDefaultFilesystems && cfg.diskImage != null) {
-        autoResize = mkNixvfDefault true;
-      };
 
       boot.bootspec.extensions."io.github.nixvf.v1" = config.nixvf.settings;
     }
@@ -171,17 +171,11 @@ in
           "shutdown.target"
         ];
         conflicts = [ "shutdown.target" ];
-        # Once a boot: a switch of configuration must not forget what the guest has built.
-        restartIfChanged = false;
         unitConfig.DefaultDependencies = false;
         serviceConfig = {
           Type = "oneshot";
           RemainAfterExit = true;
-          # The database belongs to the daemon, which newer releases can run as a user.
-          User = config.nix.daemonUser or "root";
-          Group = config.nix.daemonGroup or "root";
         };
-        environment.NIX_REMOTE = "local"; # the daemon does not run yet
         path = [ config.nix.package ];
         script = ''
           set -- ${database}

@@ -27,18 +27,23 @@ in
     fileSystems = mkOption {
       default = { };
       type = types.attrsOf (
-        types.submodule {
-          options = {
-            device = string;
-            fsType = option types.str "auto";
-            options = mkOption {
-              type = types.listOf types.str;
-              default = [ "defaults" ];
+        types.submodule (
+          { config, ... }:
+          {
+            options = {
+              device = string;
+              fsType = option types.str "auto";
+              options = mkOption {
+                type = types.listOf types.str;
+                default = [ "defaults" ];
+              };
+              neededForBoot = bool false;
+              noCheck = bool false;
+              autoResize = bool false;
             };
-            neededForBoot = bool false;
-            noCheck = bool false;
-          };
-        }
+            config.options = lib.mkIf config.autoResize [ "x-systemd.growfs" ];
+          }
+        )
       );
     };
     boot = {
