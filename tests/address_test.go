@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 const oldLease = `{
@@ -29,6 +30,7 @@ func TestAddress(t *testing.T) {
 	write(oldLease)
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit", "--address", "--leases", leases)
 	s.expect("stand-in guest is up\r\n")
+	time.Sleep(time.Second) // long enough for the old one to be seen
 	write("{\nip_address=192.168.64.5\nhw_address=1,52:54:0:0:0:1\nlease=0x67a00002\n}\n" + oldLease)
 	s.expect("the guest's address is 192.168.64.5")
 	s.press("\x1d.")
