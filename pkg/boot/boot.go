@@ -27,6 +27,8 @@ type Config struct {
 	QEMU        string        // path of QEMU; "": found in PATH
 	Virtiofsd   string        // path of virtiofsd; "": found
 	StopTimeout time.Duration // from the request to stop to its being forced
+	Address     bool          // say the guest's address on vfkit's NAT, once it is known
+	Leases      string        // the file where it is found
 	Verbose     bool
 	Stdout      *os.File // the console, and where its terminal is
 	Say, Warn   func(format string, args ...any)

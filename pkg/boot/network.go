@@ -74,6 +74,11 @@ func (m *machine) startNetwork() (*ownNetwork, error) {
 		log.Close()
 		return nil, err
 	}
+	if m.Verbose {
+		for _, r := range m.rules {
+			m.Say("%s", r)
+		}
+	}
 	return &ownNetwork{n, log}, nil
 }
 

@@ -1,9 +1,11 @@
 package boot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -26,7 +28,8 @@ type session struct {
 	pty      *console.Pty
 	terminal *console.Terminal
 	logs     []*os.File
-	unread   atomic.Bool // the console's reader went away
+	address  <-chan netip.Addr // the guest's, when it is known
+	unread   atomic.Bool       // the console's reader went away
 	forced   bool
 }
 
@@ -34,6 +37,9 @@ type session struct {
 func (m *machine) run(l *locks, n *ownNetwork, r *requests) (status int, err error) {
 	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1)}
 	defer s.close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.address = m.findAddress(ctx)
 	if err := s.start(l, n); err != nil {
 		return 1, err
 	}

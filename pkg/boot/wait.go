@@ -24,6 +24,9 @@ func (s *session) wait() error {
 		case sig := <-s.requests.signals:
 			why = sig.String()
 		case why = <-s.requests.others:
+		case address := <-s.address:
+			s.note("the guest's address is %v", address)
+			continue
 		case <-again:
 			go s.askGuest()
 			again = time.After(askAgain)

@@ -26,6 +26,14 @@ type Rule struct {
 	Guest     netip.AddrPort
 }
 
+// String says what leads where.
+func (r Rule) String() string {
+	if r.FromGuest {
+		return fmt.Sprintf("the guest's %s port %v leads to the host's %v", r.Proto, r.Guest, r.Host)
+	}
+	return fmt.Sprintf("the host's %s port %v leads to the guest's %v", r.Proto, r.Host, r.Guest)
+}
+
 // Rules reads the forwarded ports of a document. Without an address, the host's
 // end is on the loopback interface and the guest's is the guest itself. The
 // error names every rule that is impossible.

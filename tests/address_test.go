@@ -1,0 +1,48 @@
+//go:build linux
+
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const oldLease = `{
+	name=old
+	ip_address=192.168.64.3
+	hw_address=1,52:54:0:0:0:1
+	lease=0x67a00001
+}
+`
+
+// TestAddress gives the stand-in's guest a lease after it started, beside one
+// from an earlier start.
+func TestAddress(t *testing.T) {
+	document, env := vfkitDocument(t)
+	leases := filepath.Join(t.TempDir(), "leases")
+	write := func(text string) {
+		if err := os.WriteFile(leases, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(oldLease)
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit", "--address", "--leases", leases)
+	s.expect("stand-in guest is up\r\n")
+	time.Sleep(time.Second) // long enough for the old one to be seen
+	write("{\nip_address=192.168.64.5\nhw_address=1,52:54:0:0:0:1\nlease=0x67a00002\n}\n" + oldLease)
+	s.expect("the guest's address is 192.168.64.5")
+	s.press("\x1d.")
+	s.end(0)
+}
+
+// TestAddressUnknown asks for what cannot be known.
+func TestAddressUnknown(t *testing.T) {
+	document, env := vfkitDocument(t, rule(t, "host", "udp", freePort(t), ":7000"))
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit", "--address")
+	s.expect("--address: the guest has no address that this host can reach; forward a port instead\r\n")
+	s.expect("stand-in guest is up\r\n")
+	s.press("\x1d.")
+	s.end(0)
+}
