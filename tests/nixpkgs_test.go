@@ -21,6 +21,7 @@ type inspection struct {
 	Refusals               []string
 	Warnings               []string
 	Hints                  []string
+	Unknown                []string
 	KernelParams           []string
 	AvailableKernelModules []string
 	KernelModules          []string
@@ -110,6 +111,9 @@ func inspectSamples(t *testing.T, nixpkgs string) []byte {
 
 // checkSample checks what holds for each configuration of each release.
 func checkSample(t *testing.T, name string, s inspection) {
+	if len(s.Unknown) > 0 {
+		t.Errorf("options.nix does not have virtualisation.%s", strings.Join(s.Unknown, ", "))
+	}
 	want := refusedSamples[name]
 	if len(s.Refusals) != len(want) {
 		t.Fatalf("refusals %q, want %d", s.Refusals, len(want))

@@ -60,6 +60,7 @@ type Virtualisation struct {
 	Rosetta               Rosetta                    `json:"rosetta"`
 	RestrictNetwork       bool                       `json:"restrictNetwork"`
 	UseHostCerts          bool                       `json:"useHostCerts"`
+	Nixvf                 Nixvf                      `json:"nixvf"`
 
 	raw json.RawMessage // as it was read, to be written again
 }
@@ -98,6 +99,14 @@ type Resolution struct {
 type Rosetta struct {
 	Enable   bool   `json:"enable"`
 	MountTag string `json:"mountTag"`
+}
+
+// Nixvf is what NixOS has no option for: the nixvf.* options of nixvf's module
+// (package nixos).
+type Nixvf struct {
+	MAC     string `json:"mac,omitempty"`     // of the network card; "": by the VM's id
+	Vsock   []int  `json:"vsock,omitempty"`   // ports of the guest that get a socket on the host
+	Console string `json:"console,omitempty"` // "stdio" (also when empty), "pty", or a file
 }
 
 // StoreTag is the mount tag of the host's Nix store in qemu-vm.nix.

@@ -80,6 +80,13 @@ const full = `{
     },
     "restrictNetwork": true,
     "useHostCerts": true,
+    "nixvf": {
+      "mac": "52:54:00:12:34:56",
+      "vsock": [
+        22
+      ],
+      "console": "pty"
+    },
     "of the future": "<kept>"
   }
 }
@@ -109,6 +116,7 @@ func fullDocument() *Document {
 			Graphics: true, Resolution: Resolution{1920, 1080},
 			Rosetta:         Rosetta{Enable: true, MountTag: "vz-rosetta"},
 			RestrictNetwork: true, UseHostCerts: true,
+			Nixvf: Nixvf{MAC: "52:54:00:12:34:56", Vsock: []int{22}, Console: "pty"},
 		},
 	}
 }
@@ -356,6 +364,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(minimal))
 	f.Add([]byte(full))
 	f.Add([]byte(bootspec + `,"io.github.nixvf.v1":{"cores":3}}`))
+	f.Add([]byte(bootspec + `,"io.github.nixvf.v1":{"nixvf":{"mac":"03:00:00:00:00:00","vsock":[0]}}}`))
 	f.Add([]byte(`{"kernel":"k","initrd":"","init":1,"kernel-params":["init=/x"],"virtualisation":{"sharedDirectories":{"a,b":3}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		doc, _, err := Parse(data)

@@ -186,7 +186,24 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	}
 	v.RestrictNetwork = o.Bool("restrictNetwork", v.RestrictNetwork)
 	v.UseHostCerts = o.Bool("useHostCerts", v.UseHostCerts)
+	if n := o.Object("nixvf"); n != nil {
+		v.Nixvf = readNixvf(n)
+	}
 	return v
+}
+
+// macPattern is a hardware address of one card, not of a group (IEEE 802).
+var macPattern = regexp.MustCompile(`^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$`)
+
+func readNixvf(o *strictjson.Object) Nixvf {
+	n := Nixvf{MAC: o.String("mac", ""), Console: o.String("console", "")}
+	if n.MAC != "" && !macPattern.MatchString(n.MAC) {
+		o.Errorf("mac", "%q is not the hardware address of one card, like 52:54:00:12:34:56", n.MAC)
+	}
+	for _, port := range o.Ints("vsock", 1, 1<<32-2) { // the next one is the wildcard, vsock(7)
+		n.Vsock = append(n.Vsock, int(port))
+	}
+	return n
 }
 
 func readDiskImage(o *strictjson.Object, def *string) *string {

@@ -66,3 +66,23 @@ func TestWanted(t *testing.T) {
 		t.Error("a toplevel without a derivation: no error")
 	}
 }
+
+// A Mac runs guests of its own processor; elsewhere QEMU emulates others.
+func TestRuns(t *testing.T) {
+	for _, tt := range []struct{ guest, host, line, hint string }{
+		{"aarch64-linux", "aarch64-darwin", "", ""},
+		{"x86_64-linux", "x86_64-darwin", "", ""},
+		{"aarch64-linux", "x86_64-linux", "", ""},
+		{"x86_64-linux", "aarch64-darwin", "the guest is x86_64-linux: this Mac (aarch64-darwin) runs aarch64-linux guests only", "Rosetta"},
+		{"aarch64-linux", "x86_64-darwin", "the guest is aarch64-linux: this Mac (x86_64-darwin) runs x86_64-linux guests only", `"x86_64-linux"`},
+		{"riscv64-linux", "aarch64-darwin", "the guest is riscv64-linux: this Mac (aarch64-darwin) runs aarch64-linux guests only", `"aarch64-linux"`},
+	} {
+		err := runs(tt.guest, tt.host)
+		if line := strings.Join(fault.Lines(err), "\n"); line != tt.line {
+			t.Errorf("%s on %s: %q", tt.guest, tt.host, line)
+		}
+		if hints := strings.Join(fault.Hints(err), "\n"); !strings.Contains(hints, tt.hint) || (hints == "") != (tt.hint == "") {
+			t.Errorf("%s on %s: hint %q", tt.guest, tt.host, hints)
+		}
+	}
+}

@@ -93,12 +93,15 @@ in
   _file = "nixvf/check.nix";
 
   options.nixvf = {
+    unknown = findings "Options of qemu-vm.nix that this nixvf does not know.";
     refusals = findings "Why nixvf cannot run this VM, a sentence each.";
     warnings = findings "What the user has set and nixvf does not do, a sentence each.";
     hints = findings "What the user may have forgotten, a sentence each.";
   };
 
   config.nixvf = {
+    inherit unknown;
+
     refusals =
       map (name: "virtualisation.${name}: ${table.${name}.note}") (
         lib.filter isAsked (byFate "refused")

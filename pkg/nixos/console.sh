@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # At login on the VM's console: the terminal in front of it is an xterm or
 # alike, and knows how large it is. A terminal that does not answer within half a
 # second keeps the size that it has.

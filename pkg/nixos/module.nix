@@ -171,11 +171,17 @@ in
           "shutdown.target"
         ];
         conflicts = [ "shutdown.target" ];
+        # Once a boot: a switch of configuration must not forget what the guest has built.
+        restartIfChanged = false;
         unitConfig.DefaultDependencies = false;
         serviceConfig = {
           Type = "oneshot";
           RemainAfterExit = true;
+          # The database belongs to the daemon, which newer releases can run as a user.
+          User = config.nix.daemonUser or "root";
+          Group = config.nix.daemonGroup or "root";
         };
+        environment.NIX_REMOTE = "local"; # the daemon does not run yet
         path = [ config.nix.package ];
         script = ''
           set -- ${database}

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2013 # words are wanted
 # Runs in the guest, early in each boot: makes the Nix database agree with the
 # store. regInfo= on the kernel command line names the registration of what the
 # host has built for this VM. Wants nix-store and coreutils, or busybox.
@@ -17,6 +18,6 @@ if [ ! -r "$registration" ]; then
   echo "nixvf: no registration to read at regInfo=$registration: the Nix database stays as it is" >&2
   exit 0
 fi
-[ "$1" = kept ] || rm -rf /nix/var/nix/db
+[ "$1" = kept ] || rm -rf /nix/var/nix/db/*
 nix-store --load-db <"$registration" || exit
 [ "$1" = fresh ] || nix-store --verify

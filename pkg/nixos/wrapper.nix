@@ -82,6 +82,7 @@
             refusals
             warnings
             hints
+            unknown
             ;
           inherit (vm.boot) kernelParams;
           inherit (vm.boot.initrd) availableKernelModules kernelModules;

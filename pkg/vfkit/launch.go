@@ -128,12 +128,22 @@ func (b *builder) network() {
 	default:
 		b.fail(field("--net", fmt.Errorf("%q is neither %s nor %s", b.Net, NetNAT, NetNone)))
 	}
-	mac := net.HardwareAddr(b.MAC)
-	if mac == nil {
-		mac = macOf(b.vm.ID)
-	}
-	b.add(config.VirtioNetNew(mac.String()))
+	b.add(config.VirtioNetNew(b.mac().String()))
 	b.doc.ForwardPorts, b.doc.RestrictNetwork = forwards, restrict
+}
+
+// mac returns the hardware address of the network card.
+func (b *builder) mac() net.HardwareAddr {
+	if b.MAC != nil {
+		return net.HardwareAddr(b.MAC)
+	}
+	given := b.boot.Virtualisation.Nixvf.MAC
+	if given == "" {
+		return macOf(b.vm.ID)
+	}
+	var mac MAC
+	b.fail(field("virtualisation.nixvf.mac", mac.UnmarshalText([]byte(given))))
+	return net.HardwareAddr(mac)
 }
 
 // macOf returns the hardware address of the VM with the given id: always the
@@ -188,20 +198,29 @@ func (b *builder) graphics() bool { return either(b.GUI, b.boot.Virtualisation.G
 
 // console adds the serial port that is the guest's hvc0.
 func (b *builder) console() {
-	switch b.Console {
+	name, console := "--console", b.Console
+	if console == "" {
+		name, console = "virtualisation.nixvf.console", b.boot.Virtualisation.Nixvf.Console
+	}
+	switch console {
 	case "", ConsoleStdio:
 		b.add(config.VirtioSerialNewStdio())
 	case ConsolePTY:
 		b.add(config.VirtioSerialNewPty())
 	default:
-		b.add(config.VirtioSerialNew(b.path("--console", b.Console)))
+		b.add(config.VirtioSerialNew(b.path(name, console)))
 	}
 }
 
 // vsock adds, for each port, a socket on the host that leads to the guest's
 // port.
 func (b *builder) vsock() {
-	for _, port := range slices.Compact(slices.Sorted(slices.Values(b.Vsock))) {
+	ports := slices.Clone(b.Vsock)
+	for _, port := range b.boot.Virtualisation.Nixvf.Vsock {
+		ports = append(ports, Port(port))
+	}
+	slices.Sort(ports)
+	for _, port := range slices.Compact(ports) {
 		socket := fmt.Sprintf("%s/vsock-%d.sock", b.vm.Sockets(b.UID), port)
 		b.add(config.VirtioVsockNew(uint(port), b.noComma("--vsock", socket), false))
 	}

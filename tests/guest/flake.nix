@@ -39,6 +39,7 @@
         cp -r ${e2fsprogs} root/e2fsprogs
         cp ${./stage-1} root/init
         cp ${./cmdline} root/cmdline
+        cp ${./store-layer.sh} root/store-layer.sh
         chmod +x root/init
         cd root
         find . -exec touch -h -d @1 {} +
@@ -116,6 +117,7 @@
             echo -n $system >$out/system
             echo "$boot" >$out/boot.json
             cp ${./cmdline} $out/cmdline
+            cp ${./nix-database.sh} $out/nix-database.sh
             for script in init profile check dhcp stop; do
               sed "s|@toplevel@|$out|g; s|@busybox@|${busybox}|g; s|@nix@|${nix}|g; s|@e2fsprogs@|${e2fsprogs}|g" ${./stage-2}/$script >$out/$script
               chmod +x $out/$script

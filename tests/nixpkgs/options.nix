@@ -1,0 +1,42 @@
+# What pkg/nixos/OPTIONS.md is made from: the table, the releases that have each
+# option (of the stand-in), and the nixvf.* options.
+let
+  table = import ../../pkg/nixos/options.nix;
+  inherit ((import ./stand-in/flake.nix).outputs { self = null; }) lib;
+  releases = [
+    "25.11"
+    "26.05"
+    "26.11"
+  ];
+  virtualisation = builtins.listToAttrs (
+    map (release: {
+      name = release;
+      value =
+        (lib.nixosSystem {
+          modules = [ ./stand-in/nixos/modules/virtualisation/qemu-vm.nix ];
+          specialArgs = { inherit release; };
+        }).options.virtualisation;
+    }) releases
+  );
+  has =
+    release: name:
+    lib.attrByPath (lib.splitString "." name) null virtualisation.${release} != null;
+
+  own =
+    (import ../../pkg/nixos/nixvf-options.nix {
+      inherit lib;
+      config.virtualisation = { };
+      pkgs.stdenv.hostPlatform.isAarch64 = false;
+    }).options.nixvf;
+in
+{
+  virtualisation = builtins.mapAttrs (
+    name: option: option // { releases = builtins.filter (release: has release name) releases; }
+  ) table;
+  nixvf = builtins.mapAttrs (_: option: {
+    inherit (option) description;
+    type = option.type.name;
+    default = option.defaultText.text or (builtins.toJSON (option.default or null));
+    readOnly = option.readOnly or false;
+  }) own;
+}
