@@ -12,7 +12,7 @@ import (
 
 // host returns a host with the given variables, as in "HOME=/home/ann".
 func host(variables ...string) Host {
-	return Host{Dir: "/work/flake", Lookup: func(name string) (string, bool) {
+	return Host{Dir: "/srv/flake", Lookup: func(name string) (string, bool) {
 		for _, v := range variables {
 			if value, ok := strings.CutPrefix(v, name+"="); ok {
 				return value, true
@@ -45,7 +45,7 @@ func TestStateAndCache(t *testing.T) {
 
 func TestID(t *testing.T) {
 	// The first is as published: disks are found by it, so it must not change.
-	if got, want := ID("path:/work/flake", "darwinVM"), "darwinVM-0066d6c7"; got != want {
+	if got, want := ID("path:/srv/flake", "darwinVM"), "darwinVM-5fe26088"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	seen := map[string]string{}
@@ -77,8 +77,8 @@ func TestVM(t *testing.T) {
 		{[]string{home}, "", "doc", "x", "doc", ""},
 		{[]string{home, "NIXVF_ID=env"}, "", "doc", "x", "env", ""},
 		{[]string{home, "NIXVF_ID=env"}, "flag", "doc", "x", "flag", ""},
-		{[]string{home}, "", "", "x", ID("/work/flake", "x"), ""},
-		{[]string{home}, "", "", "", ID("/work/flake", "nixos"), ""},
+		{[]string{home}, "", "", "x", ID("/srv/flake", "x"), ""},
+		{[]string{home}, "", "", "", ID("/srv/flake", "nixos"), ""},
 		{[]string{home}, "../x", "doc", "x", "", "id:"},
 		{[]string{home, "NIXVF_ID=a b"}, "", "doc", "x", "", "id:"},
 		{nil, "", "doc", "x", "", "neither"},
@@ -134,10 +134,10 @@ func TestPath(t *testing.T) {
 		{[]string{"USE_TMPDIR=1"}, `"$TMPDIR"/xchg`, "/state/x/run/xchg"},
 		{nil, `"${SHARED_DIR:-$TMPDIR/xchg}"`, "/state/x/run/xchg"},
 		{[]string{"SHARED_DIR=/home/ann/src"}, `"${SHARED_DIR:-$TMPDIR/xchg}"`, "/home/ann/src"},
-		{[]string{"SHARED_DIR=src"}, `"${SHARED_DIR:-$TMPDIR/xchg}"`, "/work/flake/src"},
-		{[]string{"PWD=/lies"}, `"$PWD/x"`, "/work/flake/x"},
+		{[]string{"SHARED_DIR=src"}, `"${SHARED_DIR:-$TMPDIR/xchg}"`, "/srv/flake/src"},
+		{[]string{"PWD=/lies"}, `"$PWD/x"`, "/srv/flake/x"},
 		{[]string{"HOME=/home/ann"}, `~/x`, "/home/ann/x"},
-		{nil, "./x.raw", "/work/flake/x.raw"},
+		{nil, "./x.raw", "/srv/flake/x.raw"},
 	}
 	for _, tt := range tests {
 		if got, err := host(tt.env...).Path(vm, tt.in); got != tt.want || err != nil {
@@ -161,12 +161,12 @@ func TestDisk(t *testing.T) {
 	}{
 		{"document", nil, &def, "", "/state/x/x.raw", 0, ""},
 		{"none", nil, nil, "", "", 0, ""},
-		{"relative", nil, &relative, "", "/work/flake/vm.raw", 0, ""},
+		{"relative", nil, &relative, "", "/srv/flake/vm.raw", 0, ""},
 		{"environment before document", image, &def, "", "/env.raw", 0, ""},
 		{"environment gives no disk", image, nil, "", "", 0, ""},
 		{"flag before all", image, &def, "~/f.raw", "/home/ann/f.raw", 0, ""},
-		{"flag gives a disk", nil, nil, "f.raw", "/work/flake/f.raw", 0, ""},
-		{"qcow2", nil, &qcow2, "", "/work/flake/vm.raw", 1, ""},
+		{"flag gives a disk", nil, nil, "f.raw", "/srv/flake/f.raw", 0, ""},
+		{"qcow2", nil, &qcow2, "", "/srv/flake/vm.raw", 1, ""},
 		{"bad document", nil, &broken, "", "", 0, `virtualisation.diskImage: "$(id)": command substitution is not allowed here`},
 		{"bad flag", nil, &def, "$(id)", "", 0, `--disk: "$(id)": command substitution is not allowed here`},
 		{"bad environment", []string{"NIX_DISK_IMAGE=$nope"}, &def, "", "", 0, `NIX_DISK_IMAGE: "$nope": nope: unbound variable`},

@@ -1,0 +1,199 @@
+package vfkit
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/place"
+)
+
+func TestNetworkDocument(t *testing.T) {
+	port := func(host, guest int) bootdoc.ForwardPort {
+		return bootdoc.ForwardPort{From: "host", Proto: "tcp", Host: bootdoc.Address{Port: host}, Guest: bootdoc.Address{Port: guest}}
+	}
+	one := settings(`"forwardPorts":[{"host":{"port":1},"guest":{"port":2}}]`)
+	tests := []struct {
+		fields   string
+		options  Options
+		ports    []bootdoc.ForwardPort
+		restrict bool
+	}{
+		{"", Options{Host: host()}, nil, false},
+		{one, Options{Host: host()}, []bootdoc.ForwardPort{port(1, 2)}, false},
+		{one, Options{Host: host(), Flags: Flags{Net: NetNone}}, nil, false},
+		{one, Options{Host: host("QEMU_NET_OPTS=hostfwd=tcp::1-:2,,restrict=on")}, []bootdoc.ForwardPort{port(1, 2)}, true},
+		{settings(`"restrictNetwork":true`), Options{Host: host("QEMU_NET_OPTS=restrict=off")}, nil, true},
+		{settings(`"restrictNetwork":true`), Options{Host: host(), Flags: Flags{Net: NetNone}}, nil, false},
+		{one, Options{Host: host("QEMU_NET_OPTS=hostfwd=tcp::3-:4"), Flags: Flags{Forward: []Forward{Forward(port(5, 6))}}},
+			[]bootdoc.ForwardPort{port(1, 2), port(3, 4), port(5, 6)}, false},
+	}
+	for _, tt := range tests {
+		_, doc, _ := argv(t, tt.fields, tt.options)
+		if !slices.Equal(doc.ForwardPorts, tt.ports) || doc.RestrictNetwork != tt.restrict {
+			t.Errorf("%s: got %v, %v", tt.fields, doc.ForwardPorts, doc.RestrictNetwork)
+		}
+	}
+}
+
+func TestDirectories(t *testing.T) {
+	share := func(source string) string {
+		quoted, _ := json.Marshal(source)
+		return settings(`"emptyDiskImages":[1],"sharedDirectories":{"a":{"source":` + string(quoted) + `},"b":{"source":` + string(quoted) + `}}`)
+	}
+	run := state + "/run"
+	tests := []struct {
+		source string
+		env    []string
+		want   []launchdoc.Directory
+		empty  launchdoc.Disk
+	}{
+		{"/home/ann/src", nil, nil, launchdoc.Disk{Path: run + "/empty0.raw", Temporary: true}},
+		{"$TMPDIR/x/y", nil, []launchdoc.Directory{{Path: run + "/x", Temporary: true}, {Path: run + "/x/y", Temporary: true}},
+			launchdoc.Disk{Path: run + "/empty0.raw", Temporary: true}},
+		{"$TMPDIR/../x", nil, nil, launchdoc.Disk{Path: run + "/empty0.raw", Temporary: true}},
+		{"$NIXVF_STATE/runner", nil, nil, launchdoc.Disk{Path: run + "/empty0.raw", Temporary: true}},
+		{"$TMPDIR/x/y", []string{"TMPDIR=/tmp/me/", "USE_TMPDIR=1"}, []launchdoc.Directory{{Path: "/tmp/me/x"}, {Path: "/tmp/me/x/y"}},
+			launchdoc.Disk{Path: "/tmp/me/empty0.raw"}},
+		{"$TMPDIR", []string{"TMPDIR=/tmp/me", "USE_TMPDIR=1"}, nil, launchdoc.Disk{Path: "/tmp/me/empty0.raw"}},
+	}
+	for _, tt := range tests {
+		_, doc, _ := argv(t, share(tt.source), Options{Host: host(tt.env...)})
+		tt.empty.Size, tt.empty.Format = 1<<20, launchdoc.FormatNone
+		if !slices.Equal(doc.Directories, tt.want) || doc.Disks[1] != tt.empty {
+			t.Errorf("%s %q: got %+v, %+v", tt.source, tt.env, doc.Directories, doc.Disks[1])
+		}
+	}
+}
+
+func TestLaunchErrors(t *testing.T) {
+	const comma = " holds a comma: vfkit separates device options with commas and knows no escape"
+	long := strings.Repeat("x", 2047-len("quiet console=hvc0 init=/s/init "))
+	tests := []struct {
+		name, fields string
+		options      Options
+		want         []string
+		code         int
+	}{
+		{"commas", settings(`"diskImage":"/a,b.raw","sharedDirectories":{"s":{"source":"/c,d"}}`),
+			Options{Flags: Flags{Shares: map[string]string{"t": "e,f"}, Console: "g,h"}, Host: host()}, []string{
+				`virtualisation.diskImage: "/a,b.raw"` + comma, `virtualisation.sharedDirectories.s.source: "/c,d"` + comma,
+				`--share t: "/work/e,f"` + comma, `--console: "/work/g,h"` + comma}, 2},
+		{"commas in the state directory", settings(`"emptyDiskImages":[1]`), Options{Flags: Flags{Vsock: []Port{1}}, Host: host("XDG_STATE_HOME=/a,b")}, []string{
+			`virtualisation.diskImage: "/a,b/nixvf/x-1/x.raw"` + comma, `virtualisation.emptyDiskImages: "/a,b/nixvf/x-1/run/empty0.raw"` + comma,
+			`--vsock: "/a,b/nixvf/x-1/run/vsock-1.sock"` + comma}, 2},
+		{"expansions", settings(`"diskImage":"$(id)","sharedDirectories":{"s":{"source":"$nope/x"}}`), Options{Host: host()}, []string{
+			`virtualisation.diskImage: "$(id)": command substitution is not allowed here`,
+			`virtualisation.sharedDirectories.s.source: "$nope/x": nope: unbound variable`}, 1},
+		{"tags", "", Options{Flags: Flags{Shares: map[string]string{"": "/a", "b,c": "/a", strings.Repeat("d", 37): "/a"}}, Host: host()}, []string{
+			`--share : mount tag "" is not of 1 to 36 bytes`, `--share b,c: mount tag "b,c" holds a comma, which vfkit cannot take`,
+			"--share " + strings.Repeat("d", 37) + `: mount tag "` + strings.Repeat("d", 37) + `" is not of 1 to 36 bytes`}, 2},
+		{"a tag twice", settings(`"rosetta":{"enable":true,"mountTag":"nix-store"}`),
+			Options{Rest: []string{"--device", "virtio-fs,sharedDir=/x,mountTag=nix-store"}, Host: host()},
+			[]string{`mount tag "nix-store" is given to more than one share`}, 1},
+		{"the run directory", settings(`"sharedDirectories":{"s":{"source":"$TMPDIR"}}`), Options{Host: host()}, []string{
+			`virtualisation.sharedDirectories.s.source: "` + state + `/run" is the VM's own run directory: share one in it, like $TMPDIR/xchg`}, 1},
+		{"ports that collide", settings(`"forwardPorts":[{"host":{"port":1},"guest":{"port":2}}]`), Options{Host: host("QEMU_NET_OPTS=hostfwd=tcp::1-:3")},
+			[]string{"forwardPorts: tcp port 1 of the host is forwarded to more than one place"}, 1},
+		{"QEMU_NET_OPTS", "", Options{Host: host("QEMU_NET_OPTS=hostfwd=tcp:1")},
+			[]string{`QEMU_NET_OPTS: "hostfwd=tcp:1": not of the form tcp:[ADDRESS]:PORT-[GUEST]:PORT`}, 1},
+		{"network", "", Options{Flags: Flags{Net: "bridge"}, Host: host()}, []string{`--net: "bridge" is neither nat nor none`}, 2},
+		{"id", "", Options{Flags: Flags{ID: "a/b"}, Host: host()}, []string{`id: "a/b" is not made of at most 160 letters, digits, '.', '_' and '-'`}, 1},
+		{"longest command line", "", Options{Flags: Flags{KernelParams: []string{long}}, Host: host()}, nil, 0},
+		{"too long a command line", "", Options{Flags: Flags{KernelParams: []string{long + "x"}}, Host: host()},
+			[]string{`kernel-params: the kernel's command line is 2048 bytes long, which is more than 2047`}, 1},
+		{"line breaks", "", Options{Flags: Flags{KernelParams: []string{"a\nb"}}, Host: host("NIXVF_KERNEL_PARAMS=c\nd", "QEMU_KERNEL_PARAMS=e\x1b")}, []string{
+			`QEMU_KERNEL_PARAMS: "e\x1b" is not one line of text`, `NIXVF_KERNEL_PARAMS: "c\nd" is not one line of text`,
+			`--kernel-param: "a\nb" is not one line of text`}, 2},
+		{"spaces in paths", `,"regInfo":"/r e\"g"`, Options{Host: host()},
+			[]string{`regInfo: "/r e\"g" holds a space or a quote, which the kernel's command line cannot carry`}, 1},
+		{"rest", "", Options{Rest: []string{"--bogus"}, Host: host()}, []string{"unknown flag: --bogus"}, 2},
+		{"rest is a word", "", Options{Rest: []string{"x"}, Host: host()}, []string{`"x" is neither a flag nor the value of one`}, 2},
+		{"rest asks for help", "", Options{Rest: []string{"--help"}, Host: host()}, []string{"--help is not a flag that starts a VM"}, 2},
+		{"rest has wrong devices", "", Options{Rest: []string{"--device", "virtio-blk", "--device", "x,y"}, Host: host()}, []string{
+			`--device "virtio-blk": virtio-blk needs the path to a disk image`, `--device "x,y": unknown device type: x`}, 2},
+		{"rest has another boot loader", "", Options{Rest: []string{"--bootloader", "efi"}, Host: host()},
+			[]string{"if any flags in the group [initrd bootloader] are set none of the others can be; [bootloader initrd] were all set"}, 2},
+		{"rest is not text", "", Options{Rest: []string{"--pidfile", "/a\xff"}, Host: host()}, []string{`argv: "/a\xff" is not plain text`}, 1},
+		{"certificates", settings(`"useHostCerts":true`), Options{Host: host("NIX_SSL_CERT_FILE=/a\nb")}, []string{`NIX_SSL_CERT_FILE: "/a\nb" holds a control character`}, 1},
+	}
+	for _, tt := range tests {
+		doc, _, err := Launch(boot(t, tt.fields), tt.options)
+		if got := fault.Lines(err); !slices.Equal(got, tt.want) || fault.Code(err) != tt.code || (doc == nil) != (err != nil) {
+			t.Errorf("%s: status %d, got  %q\nwant %q", tt.name, fault.Code(err), got, tt.want)
+		}
+	}
+}
+
+func TestNoHome(t *testing.T) {
+	_, _, err := Launch(boot(t, ""), Options{Host: place.Host{Dir: "/", Lookup: func(string) (string, bool) { return "", false }}})
+	if want := "neither XDG_STATE_HOME nor HOME is set to an absolute path"; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMACOf(t *testing.T) {
+	// As published: the address by which the host's network knows the VM.
+	if got, want := MACOf("x-1").String(), "52:e0:f2:6c:5c:92"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	seen := map[string]bool{}
+	for _, id := range []string{"a", "b", "x-1", "x-2", ""} {
+		mac := MACOf(id)
+		if len(mac) != 6 || mac[0]&1 != 0 || mac[0]&2 == 0 || seen[mac.String()] {
+			t.Errorf("%s: %s", id, mac)
+		}
+		seen[mac.String()] = true
+	}
+}
+
+// Whatever boot document parses, with whatever flags, nixvf-boot can read what
+// comes of it.
+func FuzzLaunch(f *testing.F) {
+	f.Add(`{"kernel":"/k","initrd":"/i","init":"/init","kernel-params":[]}`, "", "", "a", "x", "stdio")
+	f.Add(`{"kernel":"/k","initrd":"/i","init":"/init","kernel-params":["a,b"],"regInfo":"/r","virtualisation":{
+		"graphics":true,"emptyDiskImages":[1],"rosetta":{"enable":true},"useHostCerts":true,"restrictNetwork":true,
+		"sharedDirectories":{"a":{"source":"\"$TMPDIR\"/x"}},"forwardPorts":[{"host":{"port":1},"guest":{"port":2}}]}}`,
+		"hostfwd=tcp::3-:4,restrict=on", "quiet", "tag", "~/x", "pty")
+	f.Add(`{"kernel":"/-k","initrd":"/i","init":"/init","kernel-params":["-x"],"name":"é","virtualisation":{"diskImage":"--x"}}`, "", "", "-", "-", "-")
+	f.Fuzz(func(t *testing.T, document, netOpts, params, tag, path, console string) {
+		boot, _, err := bootdoc.Parse([]byte(document))
+		if err != nil {
+			return
+		}
+		doc, _, err := Launch(boot, Options{
+			Flags: Flags{Shares: map[string]string{tag: path}, Console: console, Disk: path, KernelParams: []string{params}, Vsock: []Port{1}},
+			Host:  host("QEMU_NET_OPTS="+netOpts, "NIXVF_KERNEL_PARAMS="+params, "NIX_SSL_CERT_FILE="+path),
+		})
+		if err != nil {
+			if err.Error() == "" {
+				t.Error("an error without a message")
+			}
+			return
+		}
+		out, err := doc.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := launchdoc.Parse(out)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if len(doc.Roots) == 0 {
+			doc.Roots = nil
+		}
+		if !reflect.DeepEqual(again, doc) {
+			t.Errorf("got  %+v\nwant %+v", again, doc)
+		}
+		for _, format := range []string{launchdoc.Shell, launchdoc.Lines, launchdoc.Null} {
+			if _, err := doc.Render(format); err != nil {
+				t.Errorf("%s: %v", format, err)
+			}
+		}
+	})
+}
