@@ -67,8 +67,11 @@ func main() {
 			return err
 		}
 		status, err := boot.Run(disk.WithProgress(ctx, t.Progress), doc, config)
-		if err != nil {
+		switch {
+		case err != nil && status > 1: // the VMM's own status
 			return fault.Exit(err, status)
+		case err != nil: // which may have one of its own, as after a signal
+			return err
 		}
 		return fault.Status(status)
 	})

@@ -89,13 +89,13 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	defer net.close()
 	made, err := m.prepare(ctx)
 	defer func() { err = errors.Join(err, made.undo()) }()
+	if interrupted := context.Cause(ctx); interrupted != nil {
+		return 1, interrupted
+	}
 	if err != nil {
 		return 1, err
 	}
 	if err := m.takeDisks(locks); err != nil {
-		return 1, err
-	}
-	if err := context.Cause(ctx); err != nil {
 		return 1, err
 	}
 	m.raiseLimits()
