@@ -118,12 +118,17 @@ func (s *session) startHelper(h helper) error {
 	s.helpers = append(s.helpers, p)
 	go func() {
 		<-p.Done()
-		select {
-		case s.failed <- p:
-		default:
-		}
+		s.noteFailure(p)
 	}()
 	return nil
+}
+
+// noteFailure keeps the first helper that ended, which is the one to blame.
+func (s *session) noteFailure(h *child.Process) {
+	select {
+	case s.failed <- h:
+	default:
+	}
 }
 
 // openLog returns the log file of a process, emptied at the first use.
@@ -246,7 +251,17 @@ func (s *session) outcome(err error) (int, error) {
 		return status, fmt.Errorf("%s was ended by a signal: %v", s.vmm.Name, syscall.Signal(status-128))
 	}
 	err = fmt.Errorf("%s ended with status %d%s", s.vmm.Name, status, lastWords(path))
+	select {
+	case h := <-s.failed: // perhaps that is why
+		err = errors.Join(s.failure(h), err)
+	default:
+	}
 	return status, fault.Hint(err, "its whole log is %s", path)
+}
+
+// failure is the error of a helper that ended before the VM did.
+func (s *session) failure(h *child.Process) error {
+	return fmt.Errorf("%s ended with status %d%s", h.Name, h.Status(), lastWords(s.place.Log(h.Name)))
 }
 
 // lastWords returns the end of a log for a message.

@@ -3,6 +3,8 @@ package boot
 import (
 	"fmt"
 	"time"
+
+	"github.com/nixvf/nixvf/pkg/child"
 )
 
 // askAgain is how often the guest is asked to stop: a guest that is still
@@ -20,7 +22,7 @@ func (s *session) wait() error {
 		case <-s.vmm.Done():
 			return nil
 		case h := <-s.failed:
-			return s.helperFailed(h.Name, h.Status())
+			return s.helperFailed(h)
 		case sig := <-s.requests.signals:
 			why = sig.String()
 		case why = <-s.requests.others:
@@ -60,15 +62,16 @@ func (s *session) force(why string) {
 }
 
 // helperFailed reports a helper that ended. When the VM ends, its helpers end
-// by themselves, perhaps first.
-func (s *session) helperFailed(name string, status int) error {
+// by themselves, perhaps first; and a VMM that cannot start says more itself.
+func (s *session) helperFailed(h *child.Process) error {
 	select {
 	case <-s.vmm.Done():
+		s.noteFailure(h) // for the message about a VMM that failed
 		return nil
 	case <-time.After(2 * time.Second):
 	}
 	s.vmm.End()
-	return fmt.Errorf("%s ended with status %d while the VM ran%s", name, status, lastWords(s.place.Log(name)))
+	return s.failure(h)
 }
 
 // note says something while the terminal may be raw: it starts a line of its
