@@ -83,7 +83,7 @@ func TestLaunchErrors(t *testing.T) {
 		{"commas", settings(`"diskImage":"/a,b.raw","sharedDirectories":{"s":{"source":"/c,d"}}`),
 			Options{Flags: Flags{Shares: map[string]string{"t": "e,f"}, Console: "g,h"}, Host: host()}, []string{
 				`virtualisation.diskImage: "/a,b.raw"` + comma, `virtualisation.sharedDirectories.s.source: "/c,d"` + comma,
-				`--share t: "/work/e,f"` + comma, `--console: "/work/g,h"` + comma}, 2},
+				`--share t: "/srv/e,f"` + comma, `--console: "/srv/g,h"` + comma}, 2},
 		{"commas in the state directory", settings(`"emptyDiskImages":[1]`), Options{Flags: Flags{Vsock: []Port{1}}, Host: host("XDG_STATE_HOME=/a,b")}, []string{
 			`virtualisation.diskImage: "/a,b/nixvf/x-1/x.raw"` + comma, `virtualisation.emptyDiskImages: "/a,b/nixvf/x-1/run/empty0.raw"` + comma,
 			`--vsock: "/a,b/nixvf/x-1/run/vsock-1.sock"` + comma}, 2},

@@ -16,7 +16,7 @@ const state = "/home/ann/.local/state/nixvf/x-1"
 // host is a host with the given variables besides HOME.
 func host(variables ...string) place.Host {
 	variables = append(variables, "HOME=/home/ann")
-	return place.Host{Dir: "/work", Files: fstest.MapFS{}, Lookup: func(name string) (string, bool) {
+	return place.Host{Dir: "/srv", Files: fstest.MapFS{}, Lookup: func(name string) (string, bool) {
 		for _, v := range variables {
 			if value, ok := strings.CutPrefix(v, name+"="); ok {
 				return value, true
@@ -103,7 +103,7 @@ const goldenFull = `{
     "--kernel-cmdline",
     "quiet console=hvc0 init=/s/init regInfo=/r/registration q=1 n=2 debug a=\"b c\"",
     "--device",
-    "virtio-blk,path=/work/d.raw,deviceId=root",
+    "virtio-blk,path=/srv/d.raw,deviceId=root",
     "--device",
     "virtio-blk,path=/home/ann/.local/state/nixvf/two/run/empty0.raw,deviceId=empty0",
     "--device",
@@ -131,7 +131,7 @@ const goldenFull = `{
     "--device",
     "virtio-input,keyboard",
     "--device",
-    "virtio-serial,logFilePath=/work/vm.log",
+    "virtio-serial,logFilePath=/srv/vm.log",
     "--device",
     "virtio-vsock,port=22,socketURL=/home/ann/.local/state/nixvf/two/run/vsock-22.sock,connect",
     "--device",
@@ -149,7 +149,7 @@ const goldenFull = `{
   ],
   "disks": [
     {
-      "path": "/work/d.raw",
+      "path": "/srv/d.raw",
       "size": 20971520,
       "format": "none"
     },
@@ -257,7 +257,7 @@ func TestLaunchGolden(t *testing.T) {
 			Host: host("QEMU_KERNEL_PARAMS= q=1", "NIXVF_KERNEL_PARAMS=n=2 ", "NIX_SSL_CERT_FILE=/etc/ca.crt",
 				"QEMU_NET_OPTS=hostfwd=udp:127.0.0.1:53-:53,smb=/x"),
 		}, goldenFull, []string{
-			"virtualisation.diskImage: vfkit reads raw images only: using /work/d.raw",
+			"virtualisation.diskImage: vfkit reads raw images only: using /srv/d.raw",
 			`QEMU_NET_OPTS: "smb=/x" means nothing here and is left out`,
 		}},
 	} {
@@ -338,10 +338,10 @@ func TestArguments(t *testing.T) {
 		{"the document's vsock", settings(`"nixvf":{"vsock":[22]}`), flags(Flags{Vsock: []Port{22}}), "virtio-vsock,port=22,", "", ""},
 		{"no disk", settings(`"diskImage":null`), flags(Flags{}), "", "virtio-blk", ""},
 		{"NIX_DISK_IMAGE", "", flags(Flags{}, "NIX_DISK_IMAGE=/d.raw"), "virtio-blk,path=/d.raw,", "", ""},
-		{"--disk", "", flags(Flags{Disk: "d.raw"}, "NIX_DISK_IMAGE=/d.raw"), "virtio-blk,path=/work/d.raw,", "", ""},
+		{"--disk", "", flags(Flags{Disk: "d.raw"}, "NIX_DISK_IMAGE=/d.raw"), "virtio-blk,path=/srv/d.raw,", "", ""},
 		{"no shares", settings(`"sharedDirectories":{}`), flags(Flags{}), "", "virtio-fs", ""},
 		{"SHARED_DIR", settings(`"sharedDirectories":{"s":{"source":"\"${SHARED_DIR:-$TMPDIR/xchg}\""}}`), flags(Flags{}, "SHARED_DIR=src"),
-			"virtio-fs,sharedDir=/work/src,mountTag=s", "", ""},
+			"virtio-fs,sharedDir=/srv/src,mountTag=s", "", ""},
 		{"odd but possible names", settings(`"sharedDirectories":{"a b=c":{"source":"/x y=z"}}`), flags(Flags{}), "virtio-fs,sharedDir=/x y=z,mountTag=a b=c", "", ""},
 		{"commas where they may be", "", flags(Flags{KernelParams: []string{"lsm=a,b"}}), "lsm=a,b", "", ""},
 	}
