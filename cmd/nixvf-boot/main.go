@@ -9,7 +9,6 @@ import (
 	"github.com/nixvf/nixvf/pkg/boot"
 	"github.com/nixvf/nixvf/pkg/cli"
 	"github.com/nixvf/nixvf/pkg/disk"
-	"github.com/nixvf/nixvf/pkg/expand"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/place"
@@ -56,7 +55,7 @@ func main() {
 			return err
 		}
 		config := boot.Config{
-			Host: place.Host{Lookup: expand.Env, Dir: dir}, UID: os.Getuid(),
+			Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, UID: os.Getuid(),
 			VMM: f.VMM, VFKit: f.VFKit, QEMU: f.QEMU, Virtiofsd: f.Virtiofsd,
 			StopTimeout: f.StopTimeout, Verbose: f.Verbose, Address: f.Address, Leases: f.Leases,
 			Stdout: os.Stdout, Say: t.Say, Warn: t.Warn,

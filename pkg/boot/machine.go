@@ -13,6 +13,7 @@ import (
 	"github.com/crc-org/vfkit/pkg/cmdline"
 	"github.com/crc-org/vfkit/pkg/config"
 
+	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/network"
@@ -112,11 +113,10 @@ func (m *machine) readOnly(tag, dir string) bool {
 // inStore reports whether a directory, by whatever name, is the Nix store or in
 // it.
 func inStore(dir string) bool {
-	const store = "/nix/store"
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
-	return dir == store || strings.HasPrefix(dir, store+"/")
+	return dir == bootdoc.StoreDir || strings.HasPrefix(dir, bootdoc.StoreDir+"/")
 }
 
 // usesStdio reports whether a console of the VM is on the VMM's stdin and

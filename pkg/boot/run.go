@@ -184,11 +184,10 @@ func (s *session) nobodyReads() {
 	}
 }
 
+// input passes keys on until the terminal is gone, or the VM: both are noticed
+// elsewhere.
 func (s *session) input() {
-	err := s.pty.Input(s.terminal, func(console.Command) { s.requests.ask("ctrl-] .") })
-	if err != nil {
-		return // the terminal is gone, or the VM: both are noticed elsewhere
-	}
+	_ = s.pty.Input(s.terminal, func(console.Command) { s.requests.ask("ctrl-] .") })
 }
 
 // announce prints the names of the pseudo-terminals that the VMM made.

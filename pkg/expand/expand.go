@@ -9,7 +9,6 @@ package expand
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -135,6 +134,3 @@ func (e environ) Get(name string) expand.Variable {
 }
 
 func (e environ) Each(func(string, expand.Variable) bool) {}
-
-// Env is the lookup of the process's own environment.
-func Env(name string) (string, bool) { return os.LookupEnv(name) }
