@@ -19,7 +19,7 @@ const module = "github.com/nixvf/nixvf/"
 // edges says which packages of nixvf each package under pkg/ may import. What
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
-	"boot":       {"bootdoc", "child", "console", "disk", "fault", "launchdoc", "lease", "lock", "network", "place", "qemu", "vfkit"},
+	"boot":       {"bootdoc", "child", "console", "disk", "fault", "launchdoc", "lease", "lock", "network", "place", "qemu", "roots", "vfkit"},
 	"bootdoc":    {"strictjson"},
 	"child":      {"fault"},
 	"cli":        {"fault", "strictjson"},
@@ -38,6 +38,7 @@ var edges = map[string][]string{
 	"place":      {"bootdoc", "expand", "fault"},
 	"qemu":       {"fault"},
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
+	"roots":      {"fault", "identity", "nix", "place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},
 }

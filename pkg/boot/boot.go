@@ -16,6 +16,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/roots"
 )
 
 // Config says where and how to run a VM.
@@ -82,6 +83,11 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, locks.release()) }()
+	kept, err := roots.Take(ctx, m.place, m.doc.Roots)
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, kept.Release()) }()
 	net, err := m.startNetwork()
 	if err != nil {
 		return 1, err
@@ -100,7 +106,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	}
 	m.raiseLimits()
 	if _, ok := m.vmm.(*vfkitVMM); ok && m.nothingToUndo() {
-		return 1, errors.Join(made.undo(), m.exec(locks))
+		return 1, errors.Join(made.undo(), m.exec(locks, kept))
 	}
-	return m.run(locks, net, requests)
+	return m.run(locks, kept, net, requests)
 }

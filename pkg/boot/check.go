@@ -13,11 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/roots"
 )
 
 // check reports everything that would keep the VM from running, before
 // anything is made or started.
 func (m *machine) check(ctx context.Context) error {
+	if err := roots.Check(m.doc.Roots); err != nil { // kernel and initrd are likely to be gone too
+		return err
+	}
 	vmmErr := make(chan error, 1)
 	go func() { vmmErr <- m.vmm.check(ctx) }()
 	var errs []error

@@ -3,6 +3,8 @@ package boot
 import (
 	"os"
 	"syscall"
+
+	"github.com/nixvf/nixvf/pkg/roots"
 )
 
 // nothingToUndo reports whether the VM needs nobody beside it: its console
@@ -22,9 +24,12 @@ func (m *machine) nothingToUndo() bool {
 	return len(m.cards) == 0 && !m.Address && !m.usesStdio() && !m.usesPty()
 }
 
-// exec replaces this process by the VMM, which inherits the locks. It returns
-// only with an error.
-func (m *machine) exec(l *locks) error {
+// exec replaces this process by the VMM, which inherits the locks, and the roots
+// with the process id. It returns only with an error.
+func (m *machine) exec(l *locks, kept *roots.Roots) error {
+	if err := kept.Wait(); err != nil {
+		m.Warn("%s", unkept(err))
+	}
 	if err := l.inherit(); err != nil {
 		return err
 	}

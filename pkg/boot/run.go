@@ -16,6 +16,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/roots"
 )
 
 // session is a VM that runs: its processes, its console and its logs.
@@ -29,12 +30,13 @@ type session struct {
 	terminal *console.Terminal
 	logs     []*os.File
 	address  <-chan netip.Addr // the guest's, when it is known
+	unkept   <-chan string     // a warning about the garbage collector's roots
 	unread   atomic.Bool       // the console's reader went away
 	forced   bool
 }
 
 // run starts the VM, waits for its end and takes everything down again.
-func (m *machine) run(l *locks, n *ownNetwork, r *requests) (status int, err error) {
+func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (status int, err error) {
 	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1)}
 	defer s.close()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -43,6 +45,7 @@ func (m *machine) run(l *locks, n *ownNetwork, r *requests) (status int, err err
 	if err := s.start(l, n); err != nil {
 		return 1, err
 	}
+	s.unkept = passRoots(kept, s.vmm.PID())
 	drained := s.connect()
 	s.announce()
 	err = s.wait()

@@ -29,6 +29,9 @@ func (s *session) wait() error {
 		case address := <-s.address:
 			s.note("the guest's address is %v", address)
 			continue
+		case warning := <-s.unkept:
+			s.note("warning: %s", warning)
+			continue
 		case <-again:
 			go s.askGuest()
 			again = time.After(askAgain)

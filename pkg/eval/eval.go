@@ -34,7 +34,7 @@ type Request struct {
 	Strict  bool     // refuse what is only worth a warning
 	Host    place.Host
 	Log     nix.Log
-	// Say tells the user a warning or a hint. May be nil.
+	// Say tells the user a warning, a hint or a note. May be nil.
 	Say func(kind, text string)
 }
 
@@ -42,6 +42,7 @@ type Request struct {
 const (
 	Warning = "warning"
 	Hint    = "hint"
+	Note    = "note"
 )
 
 // evaluation is a request under way.
@@ -220,10 +221,12 @@ func (e *evaluation) build(ctx context.Context) (toplevel string, additional []s
 	if err != nil {
 		return "", nil, err
 	}
+	before := e.rooted("system")
 	system, err := e.realiseAs(ctx, "system", want)
 	if err != nil {
 		return "", nil, err
 	}
+	e.expired(before, system[0])
 	rest := wanted(e.answer.Additional...)
 	for drv, outputs := range want.Outputs {
 		if slices.Equal(rest.Outputs[drv], outputs) { // NixOS's own modules list the system

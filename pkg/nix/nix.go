@@ -75,6 +75,13 @@ func Find(ctx context.Context, log Log, options []string) (*Nix, error) {
 	return n, nil
 }
 
+// FindStore looks for nix-store in PATH: it is enough for [Nix.Root], which
+// works in all versions.
+func FindStore(log Log) (*Nix, error) {
+	store, err := find("nix-store")
+	return &Nix{log: log, store: store}, err
+}
+
 func find(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {

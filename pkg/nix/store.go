@@ -136,9 +136,10 @@ func (n *Nix) Add(ctx context.Context, path string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Root makes link, an absolute path, a garbage collector root for a store path.
-// It replaces a link into the store, and nothing else.
-func (n *Nix) Root(ctx context.Context, link, path string) error {
-	_, err := n.run(ctx, n.store, "--add-root", link, "--indirect", "--realise", path)
+// Root makes links to store paths, each a garbage collector root: link, an
+// absolute path, link-2 and so on. It replaces links into the store, and nothing
+// else.
+func (n *Nix) Root(ctx context.Context, link string, paths ...string) error {
+	_, err := n.run(ctx, n.store, append([]string{"--add-root", link, "--indirect", "--realise"}, paths...)...)
 	return err
 }
