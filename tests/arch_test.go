@@ -28,6 +28,7 @@ var edges = map[string][]string{
 	"eval":       {"bootdoc", "child", "fault", "nix", "nixos", "place"},
 	"expand":     {},
 	"fault":      {},
+	"identity":   {},
 	"launchdoc":  {"bootdoc", "strictjson"},
 	"lease":      {},
 	"lock":       {},

@@ -69,10 +69,13 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 // then on INT, TERM and HUP are requests to stop the guest.
 func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, err error) {
 	m, err := newMachine(ctx, doc, c)
-	if err != nil {
-		return 1, err
+	if err == nil {
+		err = m.check(ctx)
 	}
-	if err := m.check(ctx); err != nil {
+	if interrupted := context.Cause(ctx); interrupted != nil {
+		return 1, interrupted
+	}
+	if err != nil {
 		return 1, err
 	}
 	requests := newRequests()

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/crc-org/vfkit/pkg/config"
 
+	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/qemu"
@@ -69,8 +71,11 @@ func (v *qemuVMM) addShares(ctx context.Context, m *machine) error {
 		return fault.Hint(err, "install virtiofsd (in older distributions a part of QEMU's packages), or name its path with --virtiofsd")
 	}
 	// Its output tells more than its exit status, which is an error for some.
-	help, _ := exec.CommandContext(ctx, path, "--help").CombinedOutput()
-	daemon, err := qemu.NewDaemon(path, string(help))
+	var help bytes.Buffer
+	cmd := exec.Command(path, "--help")
+	cmd.Stdout, cmd.Stderr = &help, &help
+	_ = child.Run(ctx, path, cmd)
+	daemon, err := qemu.NewDaemon(path, help.String())
 	if err != nil {
 		return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) needs no root")
 	}

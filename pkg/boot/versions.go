@@ -1,12 +1,15 @@
 package boot
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/nixvf/nixvf/pkg/child"
 )
 
 // versions knows what programs print as their version. QEMU takes longer to
@@ -34,14 +37,16 @@ func (v versions) check(ctx context.Context, path string, accept func(text strin
 	if text, err := os.ReadFile(key); v.dir != "" && err == nil && accept(string(text)) == nil {
 		return nil
 	}
-	text, err := exec.CommandContext(ctx, path, "--version").Output()
-	if err != nil {
+	var text bytes.Buffer
+	cmd := exec.Command(path, "--version")
+	cmd.Stdout = &text
+	if err := child.Run(ctx, path, cmd); err != nil {
 		return fmt.Errorf("%s --version: %w", path, err)
 	}
-	if err := accept(string(text)); err != nil {
+	if err := accept(text.String()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	v.remember(key, text)
+	v.remember(key, text.Bytes())
 	return nil
 }
 

@@ -6,7 +6,9 @@
 package child
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -77,4 +79,24 @@ func (p *Process) Status() int {
 		return 128 + int(w.Signal())
 	}
 	return state.ExitCode()
+}
+
+// Run runs cmd, which only answers a question, to its end. When ctx ends first,
+// it is killed with all that it started, and the error is ctx's cause.
+func Run(ctx context.Context, name string, cmd *exec.Cmd) error {
+	p, err := Start(name, cmd)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the session's only group
+		p.End()
+		return context.Cause(ctx)
+	}
+	if status := p.Status(); status != 0 {
+		return fmt.Errorf("it ended with status %d", status)
+	}
+	return nil
 }

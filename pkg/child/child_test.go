@@ -1,6 +1,8 @@
 package child
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -79,5 +81,20 @@ func TestRaiseOpenFiles(t *testing.T) {
 	cmd.Env = append(os.Environ(), "CHILD_TEST_LIMIT=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestRun(t *testing.T) {
+	if err := Run(t.Context(), "true", exec.Command("true")); err != nil {
+		t.Error(err)
+	}
+	if err := Run(t.Context(), "false", exec.Command("false")); err == nil {
+		t.Error("no error for status 1")
+	}
+	why := errors.New("why")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	if err := Run(ctx, "sleep", exec.Command("sleep", "1000")); err != why {
+		t.Errorf("after the context's end: %v", err)
 	}
 }
