@@ -33,6 +33,7 @@ type flags struct {
 	QEMU        string        `name:"qemu" placeholder:"PATH" help:"Path of QEMU, if it is not in PATH."`
 	Virtiofsd   string        `name:"virtiofsd" placeholder:"PATH" help:"Path of virtiofsd, which serves shares to QEMU."`
 	StopTimeout time.Duration `default:"60s" help:"How long the guest may take to shut down before it is forced (${default})."`
+	UnsafeStore bool          `help:"Share the store even if root in the guest could write to it, as under vfkit with a single-user Nix."`
 	Address     bool          `help:"Say the guest's address on vfkit's NAT, once it is known."`
 	Leases      string        `default:"/var/db/dhcpd_leases" hidden:"" help:"The file where it is found."`
 	DryRun      bool          `short:"n" help:"Print the commands as shell code and run nothing."`
@@ -57,7 +58,7 @@ func main() {
 		config := boot.Config{
 			Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, UID: os.Getuid(),
 			VMM: f.VMM, VFKit: f.VFKit, QEMU: f.QEMU, Virtiofsd: f.Virtiofsd,
-			StopTimeout: f.StopTimeout, Verbose: f.Verbose, Address: f.Address, Leases: f.Leases,
+			StopTimeout: f.StopTimeout, UnsafeStore: f.UnsafeStore, Verbose: f.Verbose, Address: f.Address, Leases: f.Leases,
 			Stdout: os.Stdout, Say: t.Say, Warn: t.Warn,
 		}
 		if f.DryRun {

@@ -27,6 +27,7 @@ type Config struct {
 	QEMU        string        // path of QEMU; "": found in PATH
 	Virtiofsd   string        // path of virtiofsd; "": found
 	StopTimeout time.Duration // from the request to stop to its being forced
+	UnsafeStore bool          // let a guest that could write to the store run
 	Address     bool          // say the guest's address on vfkit's NAT, once it is known
 	Leases      string        // the file where it is found
 	Verbose     bool
@@ -98,7 +99,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if err != nil {
 		return 1, err
 	}
-	if err := m.takeDisks(locks); err != nil {
+	if err := errors.Join(m.takeDisks(locks), m.shares.unchanged()); err != nil {
 		return 1, err
 	}
 	m.raiseLimits()

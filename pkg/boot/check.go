@@ -35,7 +35,7 @@ func (m *machine) check(ctx context.Context) error {
 	for _, f := range m.doc.Files {
 		errs = append(errs, usable("files", f.From))
 	}
-	errs = append(errs, <-vmmErr)
+	errs = append(errs, m.checkControl(), m.checkWrites(), <-vmmErr)
 	return errors.Join(errs...)
 }
 
@@ -57,6 +57,7 @@ func (m *machine) checkShare(d *config.VirtioFs) error {
 	if err != nil {
 		return fmt.Errorf("share %q: %w", d.MountTag, err)
 	}
+	m.shares[d.SharedDir] = info
 	return nil
 }
 

@@ -32,6 +32,8 @@ type machine struct {
 	rules []network.Rule
 	cards []*config.VirtioNet // those that are on a network of ours
 	vmm   vmm
+	// shares are those that exist before the VM is prepared.
+	shares seen
 }
 
 // vmm is a virtual machine monitor with the VM's command line for it.
@@ -71,7 +73,7 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{Config: c, doc: doc, place: vm}
+	m := &machine{Config: c, doc: doc, place: vm, shares: seen{}}
 	if m.opts, m.vm, err = vfkit.Parse(doc.Argv[1:]); err != nil {
 		return nil, prefix("argv", err)
 	}
