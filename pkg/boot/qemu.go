@@ -150,6 +150,17 @@ func (v *qemuVMM) stop() error {
 	return mon.Powerdown()
 }
 
+func (v *qemuVMM) running() (bool, error) {
+	mon, err := v.monitor()
+	if err != nil {
+		return false, err
+	}
+	defer mon.Close()
+	return mon.Running()
+}
+
+func (v *qemuVMM) sockets() map[string]string { return map[string]string{"qmp": v.plan.Monitor} }
+
 func (v *qemuVMM) terminals() ([]string, error) {
 	mon, err := v.monitor()
 	if err != nil {
