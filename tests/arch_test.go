@@ -32,7 +32,7 @@ var edges = map[string][]string{
 	"launchdoc":  {"bootdoc", "strictjson"},
 	"lease":      {},
 	"leash":      {},
-	"lock":       {},
+	"lock":       {"identity"},
 	"network":    {"bootdoc"},
 	"nix":        {"child", "fault"},
 	"nixos":      {"fault"},

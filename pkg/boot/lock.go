@@ -25,7 +25,7 @@ func (m *machine) takeLock() (*locks, error) {
 	var held *lock.HeldError
 	switch {
 	case errors.As(err, &held):
-		return nil, fmt.Errorf("%s is running already, as process %s", m.place.ID, held.Owner)
+		return nil, fmt.Errorf("%s is running already, as %s", m.place.ID, held.Owner())
 	case err != nil:
 		return nil, fmt.Errorf("lock: %w", err)
 	}
