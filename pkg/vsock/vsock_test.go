@@ -85,7 +85,7 @@ func TestServeTaken(t *testing.T) {
 }
 
 func TestCID(t *testing.T) {
-	if CID("a") == CID("b") || CID("a") != CID("a") {
+	if a := CID("a"); a == CID("b") || a != CID("a") {
 		t.Error("a VM's number is not its own")
 	}
 	for _, id := range []string{"", "a", "darwinVM-12345678"} {
