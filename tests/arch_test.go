@@ -37,6 +37,7 @@ var edges = map[string][]string{
 	"nix":        {"child", "fault"},
 	"nixos":      {"fault"},
 	"place":      {"bootdoc", "expand", "fault"},
+	"preflight":  {"boot", "bootdoc", "child", "nix", "qemu"},
 	"qemu":       {"fault"},
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
 	"strictjson": {},

@@ -2,15 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"syscall"
 
 	"github.com/nixvf/nixvf/pkg/boot"
+	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/cli"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/preflight"
 )
 
 // config is what the flags and this process say about running a VM.
@@ -30,6 +33,29 @@ func (f *flags) config(t *cli.Tool) (boot.Config, error) {
 		c.Leash, err = leash.Held(func(s syscall.Signal) { _ = syscall.Kill(os.Getpid(), s) })
 	}
 	return c, err
+}
+
+// check prints what preflight finds. A problem is a failure of its own, without
+// another message.
+func (f *flags) check(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	state, err := c.Host.State()
+	if err != nil {
+		return err
+	}
+	findings := preflight.Check(ctx, preflight.This{}, preflight.Programs{VFKit: f.VFKit, QEMU: f.QEMU, Virtiofsd: f.Virtiofsd}, state)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	out := preflight.Text(findings)
+	if f.JSON {
+		if out, err = bootdoc.Indent(findings); err != nil {
+			return err
+		}
+	}
+	if _, err := t.Stdout.Write(out); err != nil || !preflight.Failed(findings) {
+		return err
+	}
+	return fault.Status(1)
 }
 
 // again is this command once more, as the keeper of the document's VM. One that

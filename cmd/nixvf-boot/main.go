@@ -3,12 +3,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"time"
 
 	"github.com/nixvf/nixvf/pkg/boot"
 	"github.com/nixvf/nixvf/pkg/cli"
 	"github.com/nixvf/nixvf/pkg/disk"
+	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 )
 
@@ -22,6 +24,7 @@ every key goes to the guest, "ctrl-] ." stops it, once more forces it, and
 	nixvf-boot <launch.json
 	nixvf-boot --detach <launch.json; nixvf-boot --attach ID
 	nixvf-boot --dry-run <launch.json
+	nixvf-boot --check
 
 The input is the JSON of nixvf-args, a JSON array of vfkit's arguments, or the
 arguments themselves, one a line or NUL-terminated. INT, TERM and HUP ask the
@@ -39,6 +42,8 @@ type flags struct {
 	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
 	Attach      string        `placeholder:"ID" help:"Take the console of a VM in the background to this terminal."`
 	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
+	Check       bool          `help:"Look at whether this host can run VMs, what is wrong with it, and what mends that; needs no document."`
+	JSON        bool          `name:"json" help:"With --check: as JSON."`
 	DryRun      bool          `short:"n" help:"Print the commands as shell code and run nothing."`
 	cli.Common
 }
@@ -52,6 +57,12 @@ func main() {
 		}
 		if f.Attach != "" {
 			return outcome(boot.Attach(f.Attach, config))
+		}
+		switch {
+		case f.JSON && !f.Check:
+			return fault.Usage(errors.New("--json goes with --check"))
+		case f.Check:
+			return f.check(ctx, t, config)
 		}
 		data, err := t.Document(ctx, "launch document")
 		if err != nil {

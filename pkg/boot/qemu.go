@@ -112,13 +112,13 @@ func (v *qemuVMM) attach(n *network.Network) ([]*os.File, error) {
 
 // check looks at QEMU's version.
 func (v *qemuVMM) check(ctx context.Context) error {
-	return v.version.check(ctx, v.path, checkQEMUVersion)
+	return v.version.check(ctx, v.path, CheckQEMUVersion)
 }
 
 var qemuVersion = regexp.MustCompile(`QEMU emulator version (\d+)\.`)
 
-// checkQEMUVersion reports a version that is too old.
-func checkQEMUVersion(text string) error {
+// CheckQEMUVersion reports a version that is too old.
+func CheckQEMUVersion(text string) error {
 	match := qemuVersion.FindStringSubmatch(text)
 	if match == nil {
 		return fmt.Errorf("prints no version of QEMU: %q", text)

@@ -110,14 +110,14 @@ func (v *vfkitVMM) attach(n *network.Network) ([]*os.File, error) {
 
 // check looks at vfkit's version.
 func (v *vfkitVMM) check(ctx context.Context) error {
-	return v.version.check(ctx, v.path, checkVfkitVersion)
+	return v.version.check(ctx, v.path, CheckVfkitVersion)
 }
 
 var vfkitVersion = regexp.MustCompile(`version: v?(\d+)\.(\d+)\.(\d+)`)
 
-// checkVfkitVersion reports a version that is too old. A development build,
+// CheckVfkitVersion reports a version that is too old. A development build,
 // whose version is "unknown", is trusted.
-func checkVfkitVersion(text string) error {
+func CheckVfkitVersion(text string) error {
 	match := vfkitVersion.FindStringSubmatch(text)
 	if match == nil {
 		if strings.Contains(text, "vfkit version: ") {
