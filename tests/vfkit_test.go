@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -69,8 +70,10 @@ func runStandIn(args []string) error {
 		}
 	}
 	stop := make(chan string, 8)
+	var state atomic.Value
+	state.Store("VirtualMachineStateStarting")
 	if opts.RestfulURI != cmdline.DefaultRestfulURI {
-		if err := serveREST(opts.RestfulURI, stop); err != nil {
+		if err := serveREST(opts.RestfulURI, stop, &state); err != nil {
 			return err
 		}
 	}
@@ -83,8 +86,28 @@ func runStandIn(args []string) error {
 	case "crash":
 		return errors.New("the stand-in's guest crashed")
 	}
+	state.Store("VirtualMachineStateRunning")
 	go io.Copy(console, os.Stdin)
+	go reportSizes(console)
 	return guest(console, signals, stop)
+}
+
+// reportSizes prints the console's size whenever it changes. Its terminal is not
+// the controlling one, so there is no signal; vfkit would not notice.
+func reportSizes(console io.Writer) {
+	size := func() string {
+		s, err := unix.IoctlGetWinsize(int(os.Stdin.Fd()), unix.TIOCGWINSZ)
+		if err != nil {
+			return ""
+		}
+		return fmt.Sprintf("size is %d %d\r\n", s.Row, s.Col)
+	}
+	for last := size(); ; time.Sleep(50 * time.Millisecond) {
+		if now := size(); now != last {
+			last = now
+			fmt.Fprint(console, now)
+		}
+	}
 }
 
 // plugIn connects a card to its socket as vfkit does, from a socket of its own
@@ -214,7 +237,7 @@ func clearModes(fd int) error {
 
 // serveREST offers vfkit's calls on a Unix socket. A file that is there
 // already makes bind fail, as it does in vfkit.
-func serveREST(uri string, stop chan<- string) error {
+func serveREST(uri string, stop chan<- string, state *atomic.Value) error {
 	listener, err := net.Listen("unix", strings.TrimPrefix(uri, "unix://"))
 	if err != nil {
 		return err
@@ -228,6 +251,9 @@ func serveREST(uri string, stop chan<- string) error {
 		}
 		w.WriteHeader(http.StatusAccepted)
 		stop <- body.State
+	})
+	mux.HandleFunc("GET /vm/state", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"state": %q}`, state.Load())
 	})
 	mux.HandleFunc("GET /vm/inspect", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"vcpus": 1, "devices": [{"kind": "virtioserial", "ptyName": "/dev/ttys042"}]}`)

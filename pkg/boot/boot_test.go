@@ -77,27 +77,6 @@ func TestVersionIsRemembered(t *testing.T) {
 	}
 }
 
-func TestKernelSystem(t *testing.T) {
-	head := func(offset int, magic string) []byte {
-		b := make([]byte, 0x206)
-		copy(b[offset:], magic)
-		return b
-	}
-	tests := []struct {
-		head []byte
-		want string
-	}{
-		{head(0x202, "HdrS"), "x86_64-linux"},
-		{head(0x38, "ARM\x64"), "aarch64-linux"},
-		{head(0, ""), hostSystem()},
-	}
-	for _, tt := range tests {
-		if got := kernelSystem(tt.head); got != tt.want {
-			t.Errorf("%q, want %q", got, tt.want)
-		}
-	}
-}
-
 func TestReadOnly(t *testing.T) {
 	m := &machine{doc: &launchdoc.Document{ReadOnly: []string{"docs"}}}
 	tests := []struct {

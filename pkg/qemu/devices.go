@@ -13,7 +13,16 @@ import (
 func (t *translation) device(text string, device config.VirtioDevice) {
 	switch d := device.(type) {
 	case *config.VirtioBlk:
-		t.block(d)
+		t.disk("virtio-blk-pci", d.DiskStorageConfig, d.DeviceIdentifier)
+	case *config.NVMExpressController:
+		// The specification has a controller say a serial number, and QEMU insists.
+		t.disk("nvme", d.DiskStorageConfig, fmt.Sprintf("nvme%d", t.disks))
+	case *config.USBMassStorage:
+		t.usbStorage(d)
+	case *config.VirtioGPU:
+		t.add("-device", fmt.Sprintf("virtio-gpu-pci,xres=%d,yres=%d", d.Width, d.Height))
+	case *config.VirtioInput:
+		t.add("-device", inputs[d.InputType])
 	case *config.VirtioFs:
 		t.share(d)
 	case *config.VirtioNet:
@@ -39,18 +48,36 @@ func (t *translation) unknown(text string) {
 	t.refuse("--device %q: nixvf-boot has no QEMU counterpart for %s", text, kind)
 }
 
-func (t *translation) block(d *config.VirtioBlk) {
+// inputs maps vfkit's kinds of input devices to QEMU's. Apple's pointing device
+// says where it is, like a tablet, and not how far it has moved.
+var inputs = map[string]string{
+	config.VirtioInputPointingDevice: "virtio-tablet-pci",
+	config.VirtioInputKeyboardDevice: "virtio-keyboard-pci",
+}
+
+// disk adds an image on a device of the given kind; serial may be empty.
+func (t *translation) disk(kind string, d config.DiskStorageConfig, serial string) {
 	id := fmt.Sprintf("disk%d", t.disks)
 	t.disks++
 	drive := "if=none,id=" + id + ",format=raw,file=" + escape(d.ImagePath)
 	if d.ReadOnly {
 		drive += ",readonly=on"
 	}
-	device := "virtio-blk-pci,drive=" + id
-	if d.DeviceIdentifier != "" {
-		device += ",serial=" + escape(d.DeviceIdentifier)
+	device := kind + ",drive=" + id
+	if serial != "" {
+		device += ",serial=" + escape(serial)
 	}
 	t.add("-drive", drive, "-device", device)
+}
+
+// usbStorage adds an image as a stick, the first one with the controller that
+// all of them hang on.
+func (t *translation) usbStorage(d *config.USBMassStorage) {
+	if !t.usb {
+		t.add("-device", "qemu-xhci")
+		t.usb = true
+	}
+	t.disk("usb-storage", d.DiskStorageConfig, "")
 }
 
 func (t *translation) share(d *config.VirtioFs) {

@@ -4,7 +4,8 @@
   outputs =
     { self }:
     let
-      system = "x86_64-linux";
+      system = builtins.readFile ./system; # the guest's
+      kernelFile = if system == "aarch64-linux" then "Image" else "bzImage"; # as NixOS has them
       name = "darwinVM";
 
       # Store paths of their own, so that a change of a script leaves them as they are.
@@ -38,14 +39,16 @@
         }) (builtins.attrNames samples)
       );
 
-      # The static busybox is the builder too: nothing outside the store is used.
+      # A static busybox is the builder too: nothing outside the store is used.
+      builder = part "busybox" ./builder;
       run =
         name: env: script:
         derivation (
           env
           // {
-            inherit name system;
-            builder = "${busybox}/busybox";
+            inherit name;
+            system = "x86_64-linux"; # where it is built, for a guest of any platform
+            builder = "${builder}/busybox";
             args = [
               "sh"
               "-euo"
@@ -89,7 +92,7 @@
           inherit kernelParams system;
           init = "${out}/init";
           initrd = "${initrd}/initrd";
-          kernel = "${kernel}/bzImage";
+          kernel = "${kernel}/${kernelFile}";
           label = "nixvf test guest";
           toplevel = out;
         };
@@ -104,10 +107,10 @@
           }
           ''
             mkdir $out
-            ln -s ${kernel}/bzImage $out/kernel
+            ln -s ${kernel}/${kernelFile} $out/kernel
             ln -s ${initrd}/initrd $out/initrd
             echo -n "$params" >$out/kernel-params
-            echo -n $system >$out/system
+            echo -n ${system} >$out/system
             echo "$boot" >$out/boot.json
             cp ${./cmdline} $out/cmdline
             cp ${./nix-database.sh} $out/nix-database.sh
