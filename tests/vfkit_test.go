@@ -29,8 +29,8 @@ import (
 // standIn is a program that behaves at its edges as vfkit does, without a
 // Mac and without a VM: it reads the command line with vfkit's own parsers,
 // wants a terminal on stdin for a console on stdio and changes the modes there
-// that vfkit changes, connects network cards to their sockets, offers its REST
-// calls, and stops on SIGTERM.
+// that vfkit changes, connects network cards to their sockets, listens on those
+// of vsock ports, offers its REST calls, and stops on SIGTERM.
 //
 // The environment variable STANDIN says what its guest does: "poweroff" ends
 // at once, "crash" fails, "deaf" hears no request to stop; else it runs until
@@ -67,6 +67,11 @@ func runStandIn(args []string) error {
 	for _, card := range config.FilterDevices[*config.VirtioNet](vm) {
 		if err := plugIn(card); err != nil {
 			return err
+		}
+	}
+	for _, port := range config.FilterDevices[*config.VirtioVsock](vm) {
+		if _, err := net.Listen("unix", port.SocketURL); err != nil {
+			fmt.Fprintln(os.Stderr, "vsock:", err) // no more than a warning, as in vfkit
 		}
 	}
 	stop := make(chan string, 8)

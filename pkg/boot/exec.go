@@ -8,8 +8,8 @@ import (
 )
 
 // nothingToUndo reports whether the VM needs nobody beside it: its console
-// needs no terminal, its network is the VMM's own, nobody asked for its address,
-// and nothing of it is temporary.
+// needs no terminal, its network is the VMM's own and it has no vsock ports,
+// nobody asked for its address, and nothing of it is temporary.
 func (m *machine) nothingToUndo() bool {
 	for _, d := range m.doc.Directories {
 		if d.Temporary {
@@ -21,7 +21,7 @@ func (m *machine) nothingToUndo() bool {
 			return false
 		}
 	}
-	return len(m.cards) == 0 && !m.Address && !usesStdio(m.vm) && !m.usesPty()
+	return len(m.cards) == 0 && len(m.vsockPorts()) == 0 && !m.Address && !usesStdio(m.vm) && !m.usesPty()
 }
 
 // exec replaces this process by the VMM, which inherits the locks. It returns

@@ -49,6 +49,9 @@ type vmm interface {
 	// attach puts the VM's cards on a network of ours. The files are for the VMM
 	// to inherit, and the caller's to close.
 	attach(*network.Network) ([]*os.File, error)
+	// serveVsock makes the sockets for the guest's vsock ports, unless the VMM
+	// does.
+	serveVsock() error
 	// stop asks the guest to shut down.
 	stop() error
 	// running reports whether the VM runs, an error if that cannot be known yet.

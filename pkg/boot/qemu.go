@@ -13,10 +13,13 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/qemu"
+	"github.com/nixvf/nixvf/pkg/vsock"
 )
 
 // oldestQEMU is the first major version that is taken: it has all the options
@@ -41,6 +44,8 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 		Sockets:  m.place.Sockets(m.UID),
 		Optional: m.doc.Optional,
 		CardFD:   m.cardFD(),
+		Vsock:    access(vsock.Device, unix.R_OK|unix.W_OK) == nil,
+		CID:      vsock.CID(m.place.ID),
 	})
 	if err != nil {
 		return nil, prefix("qemu", err)

@@ -41,6 +41,7 @@ func (m *machine) run(l *locks, n *ownNetwork, r *requests) (status int, err err
 	}
 	drained := s.connect()
 	s.announce()
+	go s.tellVsock()
 	err = s.wait()
 	<-drained
 	status, err = s.outcome(err)
@@ -58,6 +59,9 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 		if err := s.startHelper(h); err != nil {
 			return err
 		}
+	}
+	if err := s.machine.vmm.serveVsock(); err != nil {
+		return err
 	}
 	log, err := s.openLog(s.machine.vmm.name())
 	if err != nil {

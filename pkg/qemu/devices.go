@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/fault"
 )
 
 // device translates one device. text is how it stands on the command line.
@@ -19,6 +21,8 @@ func (t *translation) device(text string, device config.VirtioDevice) {
 		t.disk("nvme", d.DiskStorageConfig, fmt.Sprintf("nvme%d", t.disks))
 	case *config.USBMassStorage:
 		t.usbStorage(d)
+	case *config.VirtioVsock:
+		t.vsock(d)
 	case *config.VirtioGPU:
 		t.add("-device", fmt.Sprintf("virtio-gpu-pci,xres=%d,yres=%d", d.Width, d.Height))
 	case *config.VirtioInput:
@@ -46,6 +50,24 @@ func (t *translation) unknown(text string) {
 		return
 	}
 	t.refuse("--device %q: nixvf-boot has no QEMU counterpart for %s", text, kind)
+}
+
+// vsock adds a port to the guest's one device.
+func (t *translation) vsock(d *config.VirtioVsock) {
+	switch {
+	case d.Listen:
+		t.refuse("virtio-vsock port %d: ports on which the host listens are vfkit's alone", d.Port)
+		return
+	case !t.host.Vsock:
+		t.errs = append(t.errs, fault.Hint(
+			fmt.Errorf("virtio-vsock port %d: this user cannot open /dev/vhost-vsock", d.Port),
+			"as root, modprobe vhost_vsock makes it; or forward a port: nixvf-args --forward 2222:22"))
+		return
+	case t.plan.CID == 0:
+		t.plan.CID = t.host.CID
+		t.add("-device", fmt.Sprintf("vhost-vsock-pci,guest-cid=%d", t.plan.CID))
+	}
+	t.plan.Vsock = append(t.plan.Vsock, Port{d.Port, d.SocketURL})
 }
 
 // inputs maps vfkit's kinds of input devices to QEMU's. Apple's pointing device

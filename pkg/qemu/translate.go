@@ -32,6 +32,8 @@ type Host struct {
 	// CardFD is the descriptor of a datagram socket for the frames of the first
 	// network card, the next card's is the next one. 0 means QEMU's own NAT.
 	CardFD int
+	Vsock  bool   // the host's kernel has vsock for VMMs
+	CID    uint32 // the guest's number there
 }
 
 // Share is a directory that a virtiofsd of its own must offer on Socket before
@@ -42,12 +44,20 @@ type Share struct {
 	Socket string
 }
 
+// Port is a vsock port of the guest that a socket on the host shall lead to.
+type Port struct {
+	Port   uint32
+	Socket string
+}
+
 // Plan is what runs a VM under QEMU.
 type Plan struct {
 	Program  string   // conventional name of the QEMU binary
 	Args     []string // its arguments
 	Monitor  string   // path of the QMP socket
 	Shares   []Share
+	CID      uint32 // the guest's vsock number, 0 when it has no port
+	Vsock    []Port
 	Warnings []string
 }
 

@@ -86,7 +86,8 @@ func TestTranslateRefuses(t *testing.T) {
 		want string
 	}{
 		{"platform", Host{System: "sparc-linux"}, nil, `system: no QEMU machine is known for a guest of "sparc-linux"`},
-		{"vsock", x86, []string{"--device", "virtio-vsock,port=22,socketURL=/s,connect"}, "for virtio-vsock"},
+		{"vsock", x86, []string{"--device", "virtio-vsock,port=22,socketURL=/s,connect"}, "port 22: this user cannot open /dev/vhost-vsock"},
+		{"vsock to the host", Host{System: "x86_64-linux", Vsock: true}, []string{"--device", "virtio-vsock,port=22,socketURL=/s"}, "are vfkit's alone"},
 		{"network block device", x86, []string{"--device", "nbd,uri=nbd://x/y"}, "for nbd"},
 		{"socket network", x86, []string{"--device", "virtio-net,unixSocketPath=/s"}, "for virtio-net"},
 		{"window", x86, []string{"--gui"}, "--gui: there is no display for a window"},
@@ -110,6 +111,20 @@ func TestTranslateBootloader(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "only Linux kernels are booted directly under QEMU") {
 			t.Errorf("%s: %v", loader, err)
 		}
+	}
+}
+
+func TestTranslateVsock(t *testing.T) {
+	plan, err := translate(t, Host{System: "x86_64-linux", Vsock: true, CID: 77},
+		"--device", "virtio-vsock,port=22,socketURL=/a,connect", "--device", "virtio-vsock,port=80,socketURL=/b,connect")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(strings.Join(plan.Args, " "), "vhost-vsock-pci,guest-cid=77"); n != 1 {
+		t.Errorf("%d devices", n)
+	}
+	if want := []Port{{22, "/a"}, {80, "/b"}}; !slices.Equal(plan.Vsock, want) || plan.CID != 77 {
+		t.Errorf("%+v", plan)
 	}
 }
 
