@@ -132,10 +132,6 @@ in
 
   config = {
     boot.kernelParams = [ "loglevel=4" ] ++ lib.optional config.boot.initrd.systemd.enable "root=fstab";
-    boot.initrd.availableKernelModules = [
-      "virtio_pci"
-      "virtio_blk"
-      "ahci"
-    ];
+    boot.initrd.availableKernelModules = [ "ahci" ];
   };
 }

@@ -226,6 +226,21 @@ in
     fileSystems = mkIf (cfg.fileSystems != { }) (lib.mkVMOverride cfg.fileSystems);
     services.timesyncd.enable = false;
     networking.dhcpcd.extraConfig = "noarp";
-    boot.initrd.availableKernelModules = [ "9p" "9pnet_virtio" ];
+    # From profiles/qemu-guest.nix.
+    boot.initrd.availableKernelModules = [
+      "virtio_net"
+      "virtio_pci"
+      "virtio_mmio"
+      "virtio_blk"
+      "virtio_scsi"
+      "9p"
+      "9pnet_virtio"
+    ];
+    boot.initrd.kernelModules = [
+      "virtio_balloon"
+      "virtio_console"
+      "virtio_rng"
+      "virtio_gpu"
+    ];
   };
 }
