@@ -149,7 +149,9 @@ func (t *translation) machine(machine, cpu string, vm *config.VirtualMachine) {
 		"-smp", strconv.FormatUint(uint64(vm.Vcpus), 10), "-m", mib,
 		"-object", "memory-backend-memfd,id=mem,size="+mib+",share=on",
 		"-chardev", "socket,id=qmp,server=on,wait=off,path="+escape(t.plan.Monitor),
-		"-mon", "chardev=qmp,mode=control")
+		"-mon", "chardev=qmp,mode=control",
+		// A guest that panics tells QEMU, which fails (from 7.1 on), and does not restart to panic again.
+		"-device", "pvpanic-pci", "-action", "panic=exit-failure")
 }
 
 // window opens one where it is wanted. A guest with a screen and no window is
