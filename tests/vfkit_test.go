@@ -28,9 +28,10 @@ import (
 
 // standIn is a program that behaves at its edges as vfkit does, without a
 // Mac and without a VM: it reads the command line with vfkit's own parsers,
-// wants a terminal on stdin for a console on stdio and changes the modes there
-// that vfkit changes, connects network cards to their sockets, listens on those
-// of vsock ports, offers its REST calls, and stops on SIGTERM.
+// locks its disk images, wants a terminal on stdin for a console on stdio and
+// changes the modes there that vfkit changes, connects network cards to their
+// sockets, listens on those of vsock ports, offers its REST calls, and stops on
+// SIGTERM.
 //
 // The environment variable STANDIN says what its guest does: "poweroff" ends
 // at once, "crash" fails, "deaf" hears no request to stop; else it runs until
@@ -58,6 +59,9 @@ func runStandIn(args []string) error {
 		return err
 	}
 	if err := record(args); err != nil {
+		return err
+	}
+	if err := lockImages(vm); err != nil {
 		return err
 	}
 	console, err := openConsole(vm)
@@ -113,6 +117,21 @@ func reportSizes(console io.Writer) {
 			fmt.Fprint(console, now)
 		}
 	}
+}
+
+// lockImages locks disk images for as long as the process lives, as
+// Virtualization.framework does: a second VM on one fails.
+func lockImages(vm *config.VirtualMachine) error {
+	for _, disk := range config.FilterDevices[*config.VirtioBlk](vm) {
+		fd, err := unix.Open(disk.ImagePath, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == nil && !disk.ReadOnly {
+			err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		}
+		if err != nil {
+			return fmt.Errorf("the storage device attachment is invalid: %s: %w", disk.ImagePath, err)
+		}
+	}
+	return nil
 }
 
 // plugIn connects a card to its socket as vfkit does, from a socket of its own
