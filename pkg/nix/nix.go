@@ -75,6 +75,13 @@ func Find(ctx context.Context, log Log, options []string) (*Nix, error) {
 	return n, nil
 }
 
+// Quiet returns a Nix whose messages nobody sees.
+func (n *Nix) Quiet() *Nix {
+	quiet := *n
+	quiet.log.Stderr = nil
+	return &quiet
+}
+
 func find(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {

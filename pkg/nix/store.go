@@ -136,9 +136,15 @@ func (n *Nix) Add(ctx context.Context, path string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Root makes link, an absolute path, a garbage collector root for a store path.
-// It replaces a link into the store, and nothing else.
-func (n *Nix) Root(ctx context.Context, link, path string) error {
-	_, err := n.run(ctx, n.store, "--add-root", link, "--indirect", "--realise", path)
+// Root makes link, an absolute path, a garbage collector root for store paths,
+// which must be there; for more than one, links with numbers follow. It replaces
+// links into the store, and nothing else. Without a link it only sees that the
+// paths are there.
+func (n *Nix) Root(ctx context.Context, link string, paths ...string) error {
+	args := []string{"--realise"}
+	if link != "" {
+		args = []string{"--add-root", link, "--indirect", "--realise"}
+	}
+	_, err := n.run(ctx, n.store, append(args, paths...)...)
 	return err
 }
