@@ -120,11 +120,17 @@
             shift
             args=()
             while [ $# -gt 0 ] && [ "$1" != -- ]; do
-              args+=("$1")
+              case $1/$# in
+                --id=*) export NIXVF_ID=''${1#*=} ;; # for all three
+                --id/1) args+=("$1") ;; # nixvf-args says what is missing
+                --id/*) export NIXVF_ID=$2 && shift ;;
+                *) args+=("$1") ;;
+              esac
               shift
             done
-            # nixvf-eval | nixvf-args | nixvf-boot, with the last one in this shell's place: signals reach it, and
-            # the status is its own. It starts nothing when an earlier one has failed.
+            # nixvf-eval | nixvf-args | nixvf-boot, with the last one in this shell's place: signals reach it, the
+            # others end when it does not read any more, and the status is its own. It starts nothing when an
+            # earlier one has failed.
             exec nixvf-boot < <(nixvf-eval "$flake" "$@" | nixvf-args "''${args[@]}")
           '';
         };

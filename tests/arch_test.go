@@ -19,7 +19,7 @@ const module = "github.com/nixvf/nixvf/"
 // edges says which packages of nixvf each package under pkg/ may import. What
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
-	"boot":       {"bootdoc", "child", "console", "disk", "fault", "launchdoc", "lease", "lock", "network", "place", "qemu", "vfkit"},
+	"boot":       {"bootdoc", "child", "console", "disk", "fault", "launchdoc", "lease", "leash", "lock", "network", "place", "qemu", "vfkit", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"child":      {"fault"},
 	"cli":        {"fault", "strictjson"},
@@ -32,15 +32,18 @@ var edges = map[string][]string{
 	"identity":   {},
 	"launchdoc":  {"bootdoc", "strictjson"},
 	"lease":      {},
-	"lock":       {},
+	"leash":      {},
+	"lock":       {"identity"},
 	"network":    {"bootdoc"},
 	"nix":        {"child", "fault"},
 	"nixos":      {"fault"},
 	"place":      {"bootdoc", "expand", "fault"},
+	"preflight":  {"boot", "bootdoc", "child", "nix", "qemu"},
 	"qemu":       {"fault"},
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},
+	"vsock":      {},
 }
 
 // Only package cli ends the process, reads flags and writes messages; nothing

@@ -178,7 +178,7 @@ func TestFlakeWrapper(t *testing.T) {
 	f.eval(t, &script, "packages.x86_64-linux.nixvf", "package: package.text")
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"nixvf-eval": `echo "eval:$(printf ' <%s>' "$@")"`,
+		"nixvf-eval": `echo "eval:$(printf ' <%s>' "$@")${NIXVF_ID+ id $NIXVF_ID}"`,
 		"nixvf-args": `cat; echo "args:$(printf ' <%s>' "$@")"`,
 		"nixvf-boot": `cat; echo "boot: $# $PPID"; exit 7`,
 	} {
@@ -198,6 +198,9 @@ func TestFlakeWrapper(t *testing.T) {
 		{[]string{".", "--memory", "4 G"}, 7, "<.>", "<--memory> <4 G>"},
 		{[]string{".", "--", "--refresh", "x y"}, 7, "<.> <--> <--refresh> <x y>", "<>"},
 		{[]string{".", "--gui", "--", "--a", "--", "b"}, 7, "<.> <--> <--a> <--> <b>", "<--gui>"},
+		{[]string{".", "--id", "a b", "--gui"}, 7, "<.> id a b", "<--gui>"},
+		{[]string{".", "--id=b", "--", "--id", "c"}, 7, "<.> <--> <--id> <c> id b", "<>"},
+		{[]string{".", "--id"}, 7, "<.>", "<--id>"},
 		{[]string{"--help"}, 0, "", ""},
 		{[]string{"--memory", "4G", "."}, usage, "", ""},
 		{[]string{"--", "."}, usage, "", ""},

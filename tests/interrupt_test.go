@@ -222,6 +222,21 @@ func TestClosedPipe(t *testing.T) {
 	}
 }
 
+// TestLaterStage interrupts a later stage, when the earlier ones have nothing to
+// write yet: they end with it.
+func TestLaterStage(t *testing.T) {
+	tr := newTrial(t)
+	cmd, out := tr.start("mkfifo never && exec 3<>never && nixvf-disk <&3 | nixvf-args | nixvf-boot")
+	for len(processes(t, "nixvf-boot", tr.mark())) == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	tr.signal("nixvf-boot", syscall.SIGTERM)
+	wait(t, cmd, "nixvf-boot")
+	if out.Len() > 0 && strings.Count(out.String(), "\n") > 1 {
+		t.Errorf("said %q", out)
+	}
+}
+
 // TestStopIsAsked checks that a guest gets the chance to shut down, whatever
 // the signal, and when it comes to the whole process group.
 func TestStopIsAsked(t *testing.T) {

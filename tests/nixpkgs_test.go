@@ -26,11 +26,23 @@ type inspection struct {
 	AvailableKernelModules []string
 	KernelModules          []string
 	BootJSON               map[string]any `json:"bootJson"`
-	FileSystems            map[string]struct {
-		Device  string
-		FsType  string
-		Options []string
+	FileSystems            []fileSystem   // in the order of mounting
+}
+
+type fileSystem struct {
+	MountPoint string
+	Device     string
+	FsType     string
+	Options    []string
+}
+
+// at returns the file system with a mount point, and whether there is one.
+func (s inspection) at(mountPoint string) (fileSystem, bool) {
+	i := slices.IndexFunc(s.FileSystems, func(fs fileSystem) bool { return fs.MountPoint == mountPoint })
+	if i < 0 {
+		return fileSystem{}, false
 	}
+	return s.FileSystems[i], true
 }
 
 // refusedSamples are the configurations that must be refused, and what each
@@ -65,7 +77,43 @@ func TestModule(t *testing.T) {
 	}
 	if nixpkgs == "" {
 		golden(t, "nixpkgs/golden.json", samples)
+	} else {
+		checkStandIn(t, nixpkgs, samples)
 	}
+}
+
+// checkStandIn compares what a real nixpkgs makes of the golden samples' file
+// systems and settings with what the stand-in does.
+func checkStandIn(t *testing.T, nixpkgs string, samples map[string]inspection) {
+	t.Helper()
+	release := string(nix(t, "eval", "--raw", "path:"+nixpkgs+"#lib.trivial.release"))
+	var want map[string]inspection
+	if err := json.Unmarshal([]byte(read(t, "nixpkgs/golden.json")), &want); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range goldenSamples {
+		golden, found := want[name+"-"+release]
+		if !found {
+			t.Logf("the stand-in has no release %s", release)
+			return
+		}
+		real := samples[name+"-26.05"]
+		if got, want := asJSON(t, real.FileSystems), asJSON(t, golden.FileSystems); got != want {
+			t.Errorf("%s has\n%s\nthe stand-in\n%s", name, got, want)
+		}
+		if got, want := asJSON(t, real.Settings), asJSON(t, golden.Settings); got != want {
+			t.Errorf("%s has\n%s\nthe stand-in\n%s", name, got, want)
+		}
+	}
+}
+
+func asJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.MarshalIndent(value, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // goldenSamples are the configurations whose every detail is compared.
@@ -86,6 +134,9 @@ func inspectSamples(t *testing.T, nixpkgs string) []byte {
 		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join("nixpkgs", part))); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.CopyFS(filepath.Join(dir, "samples/nixvf"), os.DirFS("../pkg/nixos")); err != nil {
+		t.Fatal(err)
 	}
 	only := ".*"
 	if nixpkgs == "" {
@@ -143,24 +194,32 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if s.BootJSON["io.github.nixvf.v1"] == nil {
 		t.Error("no settings in boot.json")
 	}
-	for target, fs := range s.FileSystems {
-		if fs.FsType == "9p" || fs.FsType == "btrfs" || fs.FsType == "auto" {
-			t.Errorf("%s is %s on %s", target, fs.FsType, fs.Device)
-		}
-		for _, option := range fs.Options {
-			if strings.HasPrefix(option, "trans=") || strings.Contains(option, "9p") || strings.HasPrefix(option, "msize=") {
-				t.Errorf("%s is mounted with %q", target, option)
-			}
-		}
+	for _, fs := range s.FileSystems {
+		checkFileSystem(t, fs)
 	}
-	if store := s.FileSystems["/nix/.ro-store"]; store.FsType != "virtiofs" || !slices.Contains(store.Options, "ro") {
+	if store, _ := s.at("/nix/.ro-store"); store.FsType != "virtiofs" || !slices.Contains(store.Options, "ro") {
 		t.Errorf("the store: %+v", store)
 	}
-	root := s.FileSystems["/"]
+	root, _ := s.at("/")
 	if grows := slices.Contains(root.Options, "x-systemd.growfs"); grows != (root.FsType == "ext4") {
 		t.Errorf("the root: %+v", root)
 	}
 	checkSettings(t, name, s)
+}
+
+// checkFileSystem checks that fs is none of the real machine's, and can be mounted.
+func checkFileSystem(t *testing.T, fs fileSystem) {
+	t.Helper()
+	bind := slices.Contains(fs.Options, "bind")
+	if fs.FsType == "9p" || fs.FsType == "btrfs" || fs.FsType == "auto" && !bind || fs.MountPoint == "/data" {
+		t.Errorf("%+v", fs)
+	}
+	for i, option := range fs.Options {
+		if strings.HasPrefix(option, "trans=") || strings.Contains(option, "9p") || strings.HasPrefix(option, "msize=") ||
+			slices.Contains(fs.Options[:i], option) {
+			t.Errorf("%s is mounted with %q", fs.MountPoint, fs.Options)
+		}
+	}
 }
 
 // checkSettings checks that what the user says goes before the module's
@@ -176,8 +235,8 @@ func checkSettings(t *testing.T, name string, s inspection) {
 		if disks, _ := json.Marshal(s.Settings["emptyDiskImages"]); string(disks) != "[512,1024]" {
 			t.Errorf("emptyDiskImages: %s", disks)
 		}
-		if options := s.FileSystems["/project"].Options; !slices.Contains(options, "noatime") {
-			t.Errorf("/project: %q", options)
+		if fs, _ := s.at("/project"); !slices.Contains(fs.Options, "noatime") {
+			t.Errorf("/project: %+v", fs)
 		}
 	case "noRosetta":
 		rosetta = false
@@ -188,7 +247,7 @@ func checkSettings(t *testing.T, name string, s inspection) {
 	if (name == "noDisk") != (got == nil) || got != nil && got != image {
 		t.Errorf("diskImage %v", got)
 	}
-	if fs, mounted := s.FileSystems["/run/rosetta"]; mounted != rosetta || mounted && !slices.Contains(fs.Options, "nofail") {
+	if fs, mounted := s.at("/run/rosetta"); mounted != rosetta || mounted && !slices.Contains(fs.Options, "nofail") {
 		t.Errorf("rosetta: %+v", fs)
 	}
 	var panics []string
@@ -212,11 +271,7 @@ func golden(t *testing.T, file string, samples map[string]inspection) {
 			some[name] = sample
 		}
 	}
-	got, err := json.MarshalIndent(some, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = append(got, '\n')
+	got := []byte(asJSON(t, some) + "\n")
 	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)

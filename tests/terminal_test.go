@@ -125,6 +125,37 @@ func (s *screen) press(keys string) {
 	}
 }
 
+// pressUntil presses a key that comes back, when the other side has come.
+func (s *screen) pressUntil(key string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); modes(s.t, s.slave) == s.modes; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the terminal is not taken; the screen holds %q", s.text())
+		}
+	}
+	s.press(key)
+	s.expect(strings.TrimSuffix(key, "\r"))
+}
+
+// expectRestored waits until the terminal is as it was.
+func (s *screen) expectRestored() {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); modes(s.t, s.slave) != s.modes; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("terminal modes stay %+v", modes(s.t, s.slave))
+		}
+	}
+}
+
+// resize gives the terminal another size, which the kernel says to those before
+// it.
+func (s *screen) resize(rows, cols uint16) {
+	s.t.Helper()
+	if err := pty.Setsize(s.master, &pty.Winsize{Rows: rows, Cols: cols}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // end waits for the command's end and checks its status, and that the terminal
 // is as it was.
 func (s *screen) end(status int) {
@@ -172,7 +203,7 @@ func standInDocument(t *testing.T) (document string, env []string) {
 func TestTerminalIsRaw(t *testing.T) {
 	document, env := standInDocument(t)
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
-	s.expect("ctrl-] . stops it, twice by force\r\n")
+	s.expect("ctrl-] d leaves it running, ctrl-] . stops it, twice by force\r\n")
 	s.expect("stand-in guest is up\r\n")
 	// ^C ^Z ^\ ^S ^Q ^D, carriage return, and ctrl-] for the guest
 	for _, key := range []string{"\x03", "\x1a", "\x1c", "\x13", "\x11", "\x04", "\r", "\x1d\x1d", "\x1dx"} {
@@ -218,11 +249,7 @@ func TestTerminalAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = s.cmd.Wait() // it was killed
-	for deadline := time.Now().Add(patience); modes(t, s.slave) != s.modes; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("terminal modes stay %+v", modes(t, s.slave))
-		}
-	}
+	s.expectRestored()
 	expectNone(t, env)
 }
 
@@ -246,13 +273,29 @@ func TestTerminalOfGuest(t *testing.T) {
 	s.press("poweroff\r")
 	s.end(0)
 
-	s = onScreen(t, document, env, boot)
-	s.expect(prompt)
+	vm, status, said := detach(t, document, env)
+	if status != 0 {
+		t.Fatalf("--detach: status %d, %q", status, said)
+	}
+	expectFile(t, vm.Console, prompt)
+	s = onScreen(t, document, env, boot, "--attach", vm.ID)
+	s.pressUntil("echo back $((40+2))\r")
+	s.expect("back 42\r\n")
+	s.press("\x1dd")
+	s.end(0)
+	s = onScreen(t, document, env, boot, "--attach", vm.ID)
+	s.pressUntil("\r")
 	s.press("\x1d.")
 	s.end(0)
 
 	s = onScreen(t, document, env, boot)
 	s.expect(prompt)
+	s.resize(33, 101)
+	s.press("\x1dd")
+	s.expect(" runs on as process ")
+	s.end(0)
+	s = onScreen(t, document, env, boot, "--attach", vm.ID)
+	s.pressUntil("\r")
 	killVMM(t, tr.mark())
 	s.expect("nixvf-boot: qemu was ended by a signal: killed\r\n")
 	s.end(128 + int(syscall.SIGKILL))

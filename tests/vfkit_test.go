@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,9 +28,10 @@ import (
 
 // standIn is a program that behaves at its edges as vfkit does, without a
 // Mac and without a VM: it reads the command line with vfkit's own parsers,
-// wants a terminal on stdin for a console on stdio and changes the modes there
-// that vfkit changes, connects network cards to their sockets, offers its REST
-// calls, and stops on SIGTERM.
+// locks its disk images, wants a terminal on stdin for a console on stdio and
+// changes the modes there that vfkit changes, connects network cards to their
+// sockets, listens on those of vsock ports, offers its REST calls, and stops on
+// SIGTERM.
 //
 // The environment variable STANDIN says what its guest does: "poweroff" ends
 // at once, "crash" fails, "deaf" hears no request to stop; else it runs until
@@ -59,6 +61,9 @@ func runStandIn(args []string) error {
 	if err := record(args); err != nil {
 		return err
 	}
+	if err := lockImages(vm); err != nil {
+		return err
+	}
 	console, err := openConsole(vm)
 	if err != nil {
 		return err
@@ -68,9 +73,16 @@ func runStandIn(args []string) error {
 			return err
 		}
 	}
+	for _, port := range config.FilterDevices[*config.VirtioVsock](vm) {
+		if _, err := net.Listen("unix", port.SocketURL); err != nil {
+			fmt.Fprintln(os.Stderr, "vsock:", err) // no more than a warning, as in vfkit
+		}
+	}
 	stop := make(chan string, 8)
+	var state atomic.Value
+	state.Store("VirtualMachineStateStarting")
 	if opts.RestfulURI != cmdline.DefaultRestfulURI {
-		if err := serveREST(opts.RestfulURI, stop); err != nil {
+		if err := serveREST(opts.RestfulURI, stop, &state); err != nil {
 			return err
 		}
 	}
@@ -83,8 +95,43 @@ func runStandIn(args []string) error {
 	case "crash":
 		return errors.New("the stand-in's guest crashed")
 	}
+	state.Store("VirtualMachineStateRunning")
 	go io.Copy(console, os.Stdin)
+	go reportSizes(console)
 	return guest(console, signals, stop)
+}
+
+// reportSizes prints the console's size whenever it changes. Its terminal is not
+// the controlling one, so there is no signal; vfkit would not notice.
+func reportSizes(console io.Writer) {
+	size := func() string {
+		s, err := unix.IoctlGetWinsize(int(os.Stdin.Fd()), unix.TIOCGWINSZ)
+		if err != nil {
+			return ""
+		}
+		return fmt.Sprintf("size is %d %d\r\n", s.Row, s.Col)
+	}
+	for last := size(); ; time.Sleep(50 * time.Millisecond) {
+		if now := size(); now != last {
+			last = now
+			fmt.Fprint(console, now)
+		}
+	}
+}
+
+// lockImages locks disk images for as long as the process lives, as
+// Virtualization.framework does: a second VM on one fails.
+func lockImages(vm *config.VirtualMachine) error {
+	for _, disk := range config.FilterDevices[*config.VirtioBlk](vm) {
+		fd, err := unix.Open(disk.ImagePath, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == nil && !disk.ReadOnly {
+			err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		}
+		if err != nil {
+			return fmt.Errorf("the storage device attachment is invalid: %s: %w", disk.ImagePath, err)
+		}
+	}
+	return nil
 }
 
 // plugIn connects a card to its socket as vfkit does, from a socket of its own
@@ -214,7 +261,7 @@ func clearModes(fd int) error {
 
 // serveREST offers vfkit's calls on a Unix socket. A file that is there
 // already makes bind fail, as it does in vfkit.
-func serveREST(uri string, stop chan<- string) error {
+func serveREST(uri string, stop chan<- string, state *atomic.Value) error {
 	listener, err := net.Listen("unix", strings.TrimPrefix(uri, "unix://"))
 	if err != nil {
 		return err
@@ -228,6 +275,9 @@ func serveREST(uri string, stop chan<- string) error {
 		}
 		w.WriteHeader(http.StatusAccepted)
 		stop <- body.State
+	})
+	mux.HandleFunc("GET /vm/state", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"state": %q}`, state.Load())
 	})
 	mux.HandleFunc("GET /vm/inspect", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"vcpus": 1, "devices": [{"kind": "virtioserial", "ptyName": "/dev/ttys042"}]}`)

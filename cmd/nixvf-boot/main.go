@@ -3,7 +3,8 @@ package main
 
 import (
 	"context"
-	"os"
+	"errors"
+	"os/exec"
 	"time"
 
 	"github.com/nixvf/nixvf/pkg/boot"
@@ -11,17 +12,19 @@ import (
 	"github.com/nixvf/nixvf/pkg/disk"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
-	"github.com/nixvf/nixvf/pkg/place"
 )
 
 const about = `Run the VM of a launch document: under vfkit on macOS, under QEMU with
 virtiofsd elsewhere. Missing disk images are created, existing ones used as they
 are. At a terminal the VM's console is there, although stdin was the document:
-every key goes to the guest, "ctrl-] ." stops it, and once more forces it.
+every key goes to the guest, "ctrl-] ." stops it, once more forces it, and
+"ctrl-] d" leaves it running in the background.
 
 	nixvf-eval .#darwinVM | nixvf-args | nixvf-boot
 	nixvf-boot <launch.json
+	nixvf-boot --detach <launch.json; nixvf-boot --attach ID
 	nixvf-boot --dry-run <launch.json
+	nixvf-boot --check
 
 The input is the JSON of nixvf-args, a JSON array of vfkit's arguments, or the
 arguments themselves, one a line or NUL-terminated. INT, TERM and HUP ask the
@@ -33,8 +36,14 @@ type flags struct {
 	QEMU        string        `name:"qemu" placeholder:"PATH" help:"Path of QEMU, if it is not in PATH."`
 	Virtiofsd   string        `name:"virtiofsd" placeholder:"PATH" help:"Path of virtiofsd, which serves shares to QEMU."`
 	StopTimeout time.Duration `default:"60s" help:"How long the guest may take to shut down before it is forced (${default})."`
+	UnsafeStore bool          `help:"Share the store even if root in the guest could write to it, as under vfkit with a single-user Nix."`
 	Address     bool          `help:"Say the guest's address on vfkit's NAT, once it is known."`
 	Leases      string        `default:"/var/db/dhcpd_leases" hidden:"" help:"The file where it is found."`
+	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
+	Attach      string        `placeholder:"ID" help:"Take the console of a VM in the background to this terminal."`
+	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
+	Check       bool          `help:"Look at whether this host can run VMs, what is wrong with it, and what mends that; needs no document."`
+	JSON        bool          `name:"json" help:"With --check: as JSON."`
 	DryRun      bool          `short:"n" help:"Print the commands as shell code and run nothing."`
 	cli.Common
 }
@@ -42,6 +51,19 @@ type flags struct {
 func main() {
 	var f flags
 	cli.Main("nixvf-boot", about, &f, func(ctx context.Context, t *cli.Tool) error {
+		config, err := f.config(t)
+		if err != nil {
+			return err
+		}
+		if f.Attach != "" {
+			return outcome(boot.Attach(f.Attach, config))
+		}
+		switch {
+		case f.JSON && !f.Check:
+			return fault.Usage(errors.New("--json goes with --check"))
+		case f.Check:
+			return f.check(ctx, t, config)
+		}
 		data, err := t.Document(ctx, "launch document")
 		if err != nil {
 			return err
@@ -50,28 +72,12 @@ func main() {
 		if err != nil {
 			return err
 		}
-		dir, err := os.Getwd()
-		if err != nil {
-			return err
-		}
-		config := boot.Config{
-			Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, UID: os.Getuid(),
-			VMM: f.VMM, VFKit: f.VFKit, QEMU: f.QEMU, Virtiofsd: f.Virtiofsd,
-			StopTimeout: f.StopTimeout, Verbose: f.Verbose, Address: f.Address, Leases: f.Leases,
-			Stdout: os.Stdout, Say: t.Say, Warn: t.Warn,
-		}
 		if f.DryRun {
 			commands, err := boot.DryRun(ctx, doc, config)
 			t.Print(commands)
 			return err
 		}
-		status, err := boot.Run(disk.WithProgress(ctx, t.Progress), doc, config)
-		switch {
-		case err != nil && status > 1: // the VMM's own status
-			return fault.Exit(err, status)
-		case err != nil: // which may have one of its own, as after a signal
-			return err
-		}
-		return fault.Status(status)
+		config.Keeper = func() *exec.Cmd { return again(data, f.Detach) }
+		return outcome(boot.Run(disk.WithProgress(ctx, t.Progress), doc, config))
 	})
 }

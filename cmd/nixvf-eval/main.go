@@ -56,6 +56,8 @@ func (f *flags) run(ctx context.Context, t *cli.Tool) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := t.WhileRead(ctx)
+	defer stop()
 	log := nix.Log{Stderr: t.Stderr}
 	if f.Verbose {
 		log.Trace = func(command string) { t.Say("%s", command) }

@@ -12,9 +12,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"time"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/place"
 )
 
@@ -22,15 +24,20 @@ import (
 type Config struct {
 	Host        place.Host
 	UID         int
-	VMM         string        // Auto, VFKit or QEMU
-	VFKit       string        // path of vfkit; "": found in PATH
-	QEMU        string        // path of QEMU; "": found in PATH
-	Virtiofsd   string        // path of virtiofsd; "": found
-	StopTimeout time.Duration // from the request to stop to its being forced
-	Address     bool          // say the guest's address on vfkit's NAT, once it is known
-	Leases      string        // the file where it is found
+	VMM         string           // Auto, VFKit or QEMU
+	VFKit       string           // path of vfkit; "": found in PATH
+	QEMU        string           // path of QEMU; "": found in PATH
+	Virtiofsd   string           // path of virtiofsd; "": found
+	StopTimeout time.Duration    // from the request to stop to its being forced
+	UnsafeStore bool             // let a guest that could write to the store run
+	Address     bool             // say the guest's address on vfkit's NAT, once it is known
+	Leases      string           // the file where it is found
+	Detach      bool             // put the VM in the background once it runs
+	Keeper      func() *exec.Cmd // starts this very command again, to be the keeper
+	Leash       *leash.Keeper    // what this process is held on, if it is the keeper
 	Verbose     bool
-	Stdout      *os.File // the console, and where its terminal is
+	Stdout      *os.File     // the console, and where its terminal is
+	Print       func([]byte) // prints what a script may read, on stdout
 	Say, Warn   func(format string, args ...any)
 }
 
@@ -68,6 +75,11 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 // signal N ended it. The context ends what goes on before the VM runs; from
 // then on INT, TERM and HUP are requests to stop the guest.
 func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, err error) {
+	if c.wantsKeeper(doc) {
+		return c.lead(doc)
+	}
+	ctx, cancel := c.untilGone(ctx)
+	defer cancel()
 	m, err := newMachine(ctx, doc, c)
 	if err == nil {
 		err = m.check(ctx)
@@ -98,12 +110,12 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if err != nil {
 		return 1, err
 	}
-	if err := m.takeDisks(locks); err != nil {
+	if err := errors.Join(m.takeDisks(locks), m.shares.unchanged()); err != nil {
 		return 1, err
 	}
 	m.raiseLimits()
 	if _, ok := m.vmm.(*vfkitVMM); ok && m.nothingToUndo() {
-		return 1, errors.Join(made.undo(), m.exec(locks))
+		return 1, m.exec(locks, made)
 	}
 	return m.run(locks, net, requests)
 }

@@ -17,17 +17,17 @@ func TestVersions(t *testing.T) {
 		check func(string) error
 		ok    bool
 	}{
-		{"QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\n", checkQEMUVersion, true},
-		{"QEMU emulator version 10.0.2\n", checkQEMUVersion, true},
-		{"QEMU emulator version 5.2.0\n", checkQEMUVersion, false},
-		{"something else", checkQEMUVersion, false},
-		{"vfkit version: v0.6.3\n", checkVfkitVersion, true},
-		{"vfkit version: 0.5.1\n", checkVfkitVersion, true},
-		{"vfkit version: v0.5.0\n", checkVfkitVersion, false},
-		{"vfkit version: v0.10.0\n", checkVfkitVersion, true},
-		{"vfkit version: unknown\n", checkVfkitVersion, true},
-		{"vlc version 3\n", checkVfkitVersion, false},
-		{"", checkVfkitVersion, false},
+		{"QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\n", CheckQEMUVersion, true},
+		{"QEMU emulator version 10.0.2\n", CheckQEMUVersion, true},
+		{"QEMU emulator version 5.2.0\n", CheckQEMUVersion, false},
+		{"something else", CheckQEMUVersion, false},
+		{"vfkit version: v0.6.3\n", CheckVfkitVersion, true},
+		{"vfkit version: 0.5.1\n", CheckVfkitVersion, true},
+		{"vfkit version: v0.5.0\n", CheckVfkitVersion, false},
+		{"vfkit version: v0.10.0\n", CheckVfkitVersion, true},
+		{"vfkit version: unknown\n", CheckVfkitVersion, true},
+		{"vlc version 3\n", CheckVfkitVersion, false},
+		{"", CheckVfkitVersion, false},
 	}
 	for _, tt := range tests {
 		if err := tt.check(tt.text); (err == nil) != tt.ok {
@@ -56,7 +56,7 @@ func TestVersionIsRemembered(t *testing.T) {
 	v := versions{filepath.Join(dir, "cache", "versions")}
 	write("7.2.0")
 	for range 3 {
-		if err := v.check(context.Background(), program, checkQEMUVersion); err != nil {
+		if err := v.check(context.Background(), program, CheckQEMUVersion); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,36 +65,15 @@ func TestVersionIsRemembered(t *testing.T) {
 	}
 	write("5.2.0.old")
 	for range 2 {
-		if err := v.check(context.Background(), program, checkQEMUVersion); err == nil {
+		if err := v.check(context.Background(), program, CheckQEMUVersion); err == nil {
 			t.Error("an old version passes after a change")
 		}
 	}
 	if asked() != 3 {
 		t.Errorf("asked %d times, not 3: what is refused must not be remembered", asked())
 	}
-	if err := v.check(context.Background(), filepath.Join(dir, "missing"), checkQEMUVersion); err == nil {
+	if err := v.check(context.Background(), filepath.Join(dir, "missing"), CheckQEMUVersion); err == nil {
 		t.Error("a missing program passes")
-	}
-}
-
-func TestKernelSystem(t *testing.T) {
-	head := func(offset int, magic string) []byte {
-		b := make([]byte, 0x206)
-		copy(b[offset:], magic)
-		return b
-	}
-	tests := []struct {
-		head []byte
-		want string
-	}{
-		{head(0x202, "HdrS"), "x86_64-linux"},
-		{head(0x38, "ARM\x64"), "aarch64-linux"},
-		{head(0, ""), hostSystem()},
-	}
-	for _, tt := range tests {
-		if got := kernelSystem(tt.head); got != tt.want {
-			t.Errorf("%q, want %q", got, tt.want)
-		}
 	}
 }
 

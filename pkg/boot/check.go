@@ -7,12 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/crc-org/vfkit/pkg/config"
 	"golang.org/x/sys/unix"
-
-	"github.com/nixvf/nixvf/pkg/launchdoc"
 )
 
 // check reports everything that would keep the VM from running, before
@@ -22,22 +19,23 @@ func (m *machine) check(ctx context.Context) error {
 	go func() { vmmErr <- m.vmm.check(ctx) }()
 	var errs []error
 	if linux, ok := m.vm.Bootloader.(*config.LinuxBootloader); ok {
-		errs = append(errs, usable("kernel", linux.VmlinuzPath), usable("initrd", linux.InitrdPath))
+		errs = append(errs, m.checkKernel(linux.VmlinuzPath), usable("initrd", linux.InitrdPath))
 	}
 	for _, device := range m.vm.Devices {
 		switch d := device.(type) {
 		case *config.VirtioFs:
 			errs = append(errs, m.checkShare(d))
-		case *config.VirtioBlk:
-			errs = append(errs, m.checkImage(d))
 		case *config.VirtioSerial:
 			errs = append(errs, m.checkLog(d.LogFile))
 		}
 	}
+	for _, d := range m.images() {
+		errs = append(errs, m.checkImage(d))
+	}
 	for _, f := range m.doc.Files {
 		errs = append(errs, usable("files", f.From))
 	}
-	errs = append(errs, <-vmmErr)
+	errs = append(errs, m.checkControl(), m.checkWrites(), <-vmmErr)
 	return errors.Join(errs...)
 }
 
@@ -59,24 +57,7 @@ func (m *machine) checkShare(d *config.VirtioFs) error {
 	if err != nil {
 		return fmt.Errorf("share %q: %w", d.MountTag, err)
 	}
-	return nil
-}
-
-// checkImage reports a disk image that the VMM could not open. A missing one
-// must be among those that the document says how to make.
-func (m *machine) checkImage(d *config.VirtioBlk) error {
-	want := uint32(unix.R_OK | unix.W_OK)
-	if d.ReadOnly {
-		want = unix.R_OK
-	}
-	err := access(d.ImagePath, want)
-	listed := slices.ContainsFunc(m.doc.Disks, func(l launchdoc.Disk) bool { return l.Path == d.ImagePath })
-	if errors.Is(err, fs.ErrNotExist) && listed {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("disk: %w", err)
-	}
+	m.shares[d.SharedDir] = info
 	return nil
 }
 

@@ -3,11 +3,13 @@ package boot
 import (
 	"os"
 	"syscall"
+
+	"github.com/nixvf/nixvf/pkg/leash"
 )
 
 // nothingToUndo reports whether the VM needs nobody beside it: its console
-// needs no terminal, its network is the VMM's own, nobody asked for its address,
-// and nothing of it is temporary.
+// needs no terminal, its network is the VMM's own and it has no vsock ports,
+// nobody asked for its address, and nothing of it is temporary.
 func (m *machine) nothingToUndo() bool {
 	for _, d := range m.doc.Directories {
 		if d.Temporary {
@@ -19,15 +21,36 @@ func (m *machine) nothingToUndo() bool {
 			return false
 		}
 	}
-	return len(m.cards) == 0 && !m.Address && !m.usesStdio() && !m.usesPty()
+	return len(m.cards) == 0 && len(m.vsockPorts()) == 0 && !m.Address && !usesStdio(m.vm) && !m.usesPty()
 }
 
 // exec replaces this process by the VMM, which inherits the locks. It returns
 // only with an error.
-func (m *machine) exec(l *locks) error {
+func (m *machine) exec(l *locks, made *made) error {
 	if err := l.inherit(); err != nil {
+		return err
+	}
+	if m.Detach {
+		if err := m.execDetached(); err != nil {
+			return err
+		}
+	} else if err := made.undo(); err != nil {
 		return err
 	}
 	argv := m.vmm.command()
 	return &os.PathError{Op: "exec", Path: argv[0], Err: syscall.Exec(argv[0], argv, os.Environ())}
+}
+
+// execDetached leaves the terminal and tells the front what to look at: it sees
+// to the start, and takes away what nobody needs from then on.
+func (m *machine) execDetached() error {
+	log, err := os.OpenFile(m.place.Log(m.vmm.name()), os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := leash.Redirect(log); err != nil {
+		return err
+	}
+	m.Leash.Report(leash.Report{State: leash.Exec, VM: m.describe(m.logFile())})
+	return nil
 }

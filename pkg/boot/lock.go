@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/crc-org/vfkit/pkg/config"
-
 	"github.com/nixvf/nixvf/pkg/lock"
 )
 
@@ -27,7 +25,7 @@ func (m *machine) takeLock() (*locks, error) {
 	var held *lock.HeldError
 	switch {
 	case errors.As(err, &held):
-		return nil, fmt.Errorf("%s is running already, as process %s", m.place.ID, held.Owner)
+		return nil, fmt.Errorf("%s is running already, as %s", m.place.ID, held.Owner())
 	case err != nil:
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -42,7 +40,7 @@ func (m *machine) takeDisks(l *locks) error {
 		return err
 	}
 	var errs []error
-	for _, d := range config.FilterDevices[*config.VirtioBlk](m.vm) {
+	for _, d := range m.images() {
 		if d.ReadOnly || m.temporary(d.ImagePath) {
 			continue
 		}
@@ -54,15 +52,6 @@ func (m *machine) takeDisks(l *locks) error {
 		l.disks = append(l.disks, disk)
 	}
 	return errors.Join(errs...)
-}
-
-func (m *machine) temporary(image string) bool {
-	for _, d := range m.doc.Disks {
-		if d.Path == image && d.Temporary {
-			return true
-		}
-	}
-	return false
 }
 
 // files returns the locks as files to be inherited.

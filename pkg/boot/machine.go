@@ -32,6 +32,8 @@ type machine struct {
 	rules []network.Rule
 	cards []*config.VirtioNet // those that are on a network of ours
 	vmm   vmm
+	// shares are those that exist before the VM is prepared.
+	shares seen
 }
 
 // vmm is a virtual machine monitor with the VM's command line for it.
@@ -47,8 +49,15 @@ type vmm interface {
 	// attach puts the VM's cards on a network of ours. The files are for the VMM
 	// to inherit, and the caller's to close.
 	attach(*network.Network) ([]*os.File, error)
+	// serveVsock makes the sockets for the guest's vsock ports, unless the VMM
+	// does.
+	serveVsock() error
 	// stop asks the guest to shut down.
 	stop() error
+	// running reports whether the VM runs, an error if that cannot be known yet.
+	running() (bool, error)
+	// sockets returns the paths of the VMM's own sockets, by purpose.
+	sockets() map[string]string
 	// terminals returns the pseudo-terminals that the VMM made for consoles.
 	terminals() ([]string, error)
 }
@@ -62,16 +71,11 @@ type helper struct {
 }
 
 func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machine, error) {
-	name := doc.Name
-	if name == "" {
-		name = "vm"
-	}
-	// The document's id goes before NIXVF_ID, which nixvf-args has seen already.
-	vm, err := c.Host.VM(doc.ID, "", name)
+	vm, err := c.placeOf(doc)
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{Config: c, doc: doc, place: vm}
+	m := &machine{Config: c, doc: doc, place: vm, shares: seen{}}
 	if m.opts, m.vm, err = vfkit.Parse(doc.Argv[1:]); err != nil {
 		return nil, prefix("argv", err)
 	}
@@ -119,10 +123,10 @@ func inStore(dir string) bool {
 	return dir == bootdoc.StoreDir || strings.HasPrefix(dir, bootdoc.StoreDir+"/")
 }
 
-// usesStdio reports whether a console of the VM is on the VMM's stdin and
+// usesStdio reports whether a console of a VM is on the VMM's stdin and
 // stdout.
-func (m *machine) usesStdio() bool {
-	return slices.ContainsFunc(config.FilterDevices[*config.VirtioSerial](m.vm),
+func usesStdio(vm *config.VirtualMachine) bool {
+	return slices.ContainsFunc(config.FilterDevices[*config.VirtioSerial](vm),
 		func(d *config.VirtioSerial) bool { return d.UsesStdio })
 }
 

@@ -9,17 +9,17 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/crc-org/vfkit/pkg/config"
+	"golang.org/x/sys/unix"
 
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/qemu"
+	"github.com/nixvf/nixvf/pkg/vsock"
 )
 
 // oldestQEMU is the first major version that is taken: it has all the options
@@ -36,16 +36,16 @@ type qemuVMM struct {
 }
 
 func newQemu(ctx context.Context, m *machine) (vmm, error) {
-	system, err := m.guestSystem()
-	if err != nil {
-		return nil, err
-	}
+	system := m.guestSystem()
 	plan, err := qemu.Translate(m.opts, m.vm, qemu.Host{
 		System:   system,
 		KVM:      system == hostSystem() && access("/dev/kvm", 6) == nil,
+		Display:  m.hasDisplay(),
 		Sockets:  m.place.Sockets(m.UID),
 		Optional: m.doc.Optional,
 		CardFD:   m.cardFD(),
+		Vsock:    access(vsock.Device, unix.R_OK|unix.W_OK) == nil,
+		CID:      vsock.CID(m.place.ID),
 	})
 	if err != nil {
 		return nil, prefix("qemu", err)
@@ -59,6 +59,11 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 	}
 	v := &qemuVMM{path: path, plan: plan, version: m.versions(), cards: len(m.cards)}
 	return v, errors.Join(err, v.addShares(ctx, m))
+}
+
+// hasDisplay reports whether a window can be opened: under Wayland or X11.
+func (m *machine) hasDisplay() bool {
+	return m.Host.Env("WAYLAND_DISPLAY") != "" || m.Host.Env("DISPLAY") != ""
 }
 
 // addShares finds virtiofsd and makes a helper for each share.
@@ -107,13 +112,13 @@ func (v *qemuVMM) attach(n *network.Network) ([]*os.File, error) {
 
 // check looks at QEMU's version.
 func (v *qemuVMM) check(ctx context.Context) error {
-	return v.version.check(ctx, v.path, checkQEMUVersion)
+	return v.version.check(ctx, v.path, CheckQEMUVersion)
 }
 
 var qemuVersion = regexp.MustCompile(`QEMU emulator version (\d+)\.`)
 
-// checkQEMUVersion reports a version that is too old.
-func checkQEMUVersion(text string) error {
+// CheckQEMUVersion reports a version that is too old.
+func CheckQEMUVersion(text string) error {
 	match := qemuVersion.FindStringSubmatch(text)
 	if match == nil {
 		return fmt.Errorf("prints no version of QEMU: %q", text)
@@ -150,6 +155,17 @@ func (v *qemuVMM) stop() error {
 	return mon.Powerdown()
 }
 
+func (v *qemuVMM) running() (bool, error) {
+	mon, err := v.monitor()
+	if err != nil {
+		return false, err
+	}
+	defer mon.Close()
+	return mon.Running()
+}
+
+func (v *qemuVMM) sockets() map[string]string { return map[string]string{"qmp": v.plan.Monitor} }
+
 func (v *qemuVMM) terminals() ([]string, error) {
 	mon, err := v.monitor()
 	if err != nil {
@@ -174,44 +190,4 @@ func find(given string, names ...string) (string, error) {
 		return "", fmt.Errorf("%s: no such program", names[0])
 	}
 	return "", fmt.Errorf("%s: not found in PATH", names[0])
-}
-
-// platforms names Go's architectures as Nix does.
-var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
-
-// hostSystem is the platform of guests that this host's CPU can run itself.
-func hostSystem() string { return platforms[runtime.GOARCH] }
-
-// guestSystem is the guest's platform: the document's, else what the kernel was
-// made for.
-func (m *machine) guestSystem() (string, error) {
-	if m.doc.System != "" {
-		return m.doc.System, nil
-	}
-	linux, ok := m.vm.Bootloader.(*config.LinuxBootloader)
-	if !ok {
-		return hostSystem(), nil
-	}
-	f, err := os.Open(linux.VmlinuzPath)
-	if err != nil {
-		return "", fmt.Errorf("kernel: %w", err)
-	}
-	defer f.Close()
-	head := make([]byte, 0x206)
-	_, _ = f.ReadAt(head, 0) // a short file is no kernel, and holds no magic
-	return kernelSystem(head), nil
-}
-
-// kernelSystem tells a kernel's platform from its first 0x206 bytes: "HdrS" at
-// 0x202 is an x86 bzImage (Documentation/arch/x86/boot.rst), "ARM\x64" at 0x38
-// an arm64 Image (Documentation/arch/arm64/booting.rst). Anything else is
-// taken for the host's.
-func kernelSystem(head []byte) string {
-	switch {
-	case string(head[0x202:0x206]) == "HdrS":
-		return "x86_64-linux"
-	case string(head[0x38:0x3c]) == "ARM\x64":
-		return "aarch64-linux"
-	}
-	return hostSystem()
 }

@@ -7,10 +7,12 @@ import (
 )
 
 // requests collects whatever asks for the VM's end: signals, the escape
-// sequence, a console that nobody reads.
+// sequence, a console that nobody reads. A terminal of another size asks for
+// less.
 type requests struct {
 	signals chan os.Signal
 	pipe    chan os.Signal
+	resized chan os.Signal
 	others  chan string
 }
 
@@ -21,10 +23,12 @@ func newRequests() *requests {
 	r := &requests{
 		signals: make(chan os.Signal, 4),
 		pipe:    make(chan os.Signal, 1),
+		resized: make(chan os.Signal, 1),
 		others:  make(chan string, 4),
 	}
 	signal.Notify(r.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	signal.Notify(r.pipe, syscall.SIGPIPE)
+	signal.Notify(r.resized, syscall.SIGWINCH)
 	return r
 }
 
@@ -40,4 +44,5 @@ func (r *requests) ask(why string) {
 func (r *requests) close() {
 	signal.Stop(r.signals)
 	signal.Stop(r.pipe)
+	signal.Stop(r.resized)
 }

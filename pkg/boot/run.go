@@ -9,13 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/nixvf/nixvf/pkg/child"
-	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/leash"
 )
 
 // session is a VM that runs: its processes, its console and its logs.
@@ -25,17 +23,15 @@ type session struct {
 	vmm      *child.Process
 	helpers  []*child.Process
 	failed   chan *child.Process // a helper that ended first
-	pty      *console.Pty
-	terminal *console.Terminal
 	logs     []*os.File
 	address  <-chan netip.Addr // the guest's, when it is known
-	unread   atomic.Bool       // the console's reader went away
 	forced   bool
+	sessionConsole
 }
 
 // run starts the VM, waits for its end and takes everything down again.
 func (m *machine) run(l *locks, n *ownNetwork, r *requests) (status int, err error) {
-	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1)}
+	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1), sessionConsole: newConsole(m.Leash)}
 	defer s.close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -45,10 +41,16 @@ func (m *machine) run(l *locks, n *ownNetwork, r *requests) (status int, err err
 	}
 	drained := s.connect()
 	s.announce()
+	go s.tellVsock()
 	err = s.wait()
 	<-drained
-	s.terminal.Restore()
-	return s.outcome(err)
+	status, err = s.outcome(err)
+	last := leash.Report{State: leash.Ended, Status: status}
+	if err != nil {
+		last.Why = err.Error()
+	}
+	s.part(last)
+	return status, err
 }
 
 // start starts the helpers and the VMM.
@@ -57,6 +59,9 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 		if err := s.startHelper(h); err != nil {
 			return err
 		}
+	}
+	if err := s.machine.vmm.serveVsock(); err != nil {
+		return err
 	}
 	log, err := s.openLog(s.machine.vmm.name())
 	if err != nil {
@@ -74,11 +79,8 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 		cmd.ExtraFiles = cards
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, l.files()...)
-	if s.usesStdio() {
-		if s.pty, err = console.NewPty(); err != nil {
-			return fmt.Errorf("console: %w", err)
-		}
-		cmd.Stdin, cmd.Stdout = s.pty.Slave(), s.pty.Slave()
+	if err := s.openConsole(cmd); err != nil {
+		return fmt.Errorf("console: %w", err)
 	}
 	if s.Verbose {
 		s.Say("starting %s", strings.Join(argv, " "))
@@ -147,71 +149,6 @@ func (s *session) openLog(name string) (*os.File, error) {
 	return f, err
 }
 
-// connect joins the VM's console with stdout and the terminal, if there is
-// one. The channel is closed when all output has been passed on.
-func (s *session) connect() <-chan struct{} {
-	drained := make(chan struct{})
-	if s.pty == nil {
-		close(drained)
-		return drained
-	}
-	if s.terminal = console.Find(s.Stdout); s.terminal != nil {
-		s.pty.Resize(s.terminal)
-		s.Say("the console of %s; ctrl-] . stops it, twice by force", s.place.ID)
-		if err := s.terminal.Raw(); err != nil {
-			s.Warn("terminal: %v", err)
-		}
-		go s.input()
-	}
-	go console.Unread(s.Stdout, s.nobodyReads)
-	go func() {
-		defer close(drained)
-		s.pty.Output(s.Stdout, func(err error) {
-			if errors.Is(err, syscall.EPIPE) {
-				s.nobodyReads()
-			} else {
-				s.requests.ask("console: " + err.Error())
-			}
-		})
-	}()
-	return drained
-}
-
-// nobodyReads asks for the end of a VM whose console went nowhere.
-func (s *session) nobodyReads() {
-	if !s.unread.Swap(true) {
-		s.requests.ask("nobody reads the console")
-	}
-}
-
-// input passes keys on until the terminal is gone, or the VM: both are noticed
-// elsewhere.
-func (s *session) input() {
-	_ = s.pty.Input(s.terminal, func(console.Command) { s.requests.ask("ctrl-] .") })
-}
-
-// announce prints the names of the pseudo-terminals that the VMM made.
-func (s *session) announce() {
-	if !s.usesPty() {
-		return
-	}
-	names, err := s.machine.vmm.terminals()
-	for try := 0; try < 100 && len(names) == 0; try++ {
-		select {
-		case <-s.vmm.Done():
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
-		names, err = s.machine.vmm.terminals()
-	}
-	if len(names) == 0 {
-		s.Warn("console: its pseudo-terminal cannot be found: %v", err)
-	}
-	for _, name := range names {
-		s.Say("console: %s", name)
-	}
-}
-
 // close ends what still runs.
 func (s *session) close() {
 	if s.vmm != nil {
@@ -220,10 +157,7 @@ func (s *session) close() {
 	for _, h := range s.helpers {
 		h.End()
 	}
-	s.terminal.Restore()
-	if s.pty != nil {
-		s.pty.Close()
-	}
+	s.closeConsole()
 	closeAll(s.logs)
 }
 
@@ -245,17 +179,22 @@ func (s *session) outcome(err error) (int, error) {
 	case status == 0 || s.forced:
 		return status, nil
 	}
-	path := s.place.Log(s.vmm.Name)
-	if status > 128 {
-		return status, fmt.Errorf("%s was ended by a signal: %v", s.vmm.Name, syscall.Signal(status-128))
-	}
-	err = fmt.Errorf("%s ended with status %d%s", s.vmm.Name, status, lastWords(path))
+	err = endOf(s.vmm.Name, status, s.place.Log(s.vmm.Name))
 	select {
 	case h := <-s.failed: // perhaps that is why
 		err = errors.Join(s.failure(h), err)
 	default:
 	}
-	return status, fault.Hint(err, "its whole log is %s", path)
+	return status, err
+}
+
+// endOf is the error of a process that ended with a status of its own, or by a
+// signal of somebody else. It quotes the end of the log.
+func endOf(name string, status int, log string) error {
+	if status > 128 {
+		return fmt.Errorf("%s was ended by a signal: %v", name, syscall.Signal(status-128))
+	}
+	return fault.Hint(fmt.Errorf("%s ended with status %d%s", name, status, lastWords(log)), "its whole log is %s", log)
 }
 
 // failure is the error of a helper that ended before the VM did.

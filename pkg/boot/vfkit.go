@@ -43,7 +43,7 @@ func newVfkit(m *machine) (vmm, error) {
 		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
 	}
 	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:]), version: m.versions()}
-	if m.opts.RestfulURI == cmdline.DefaultRestfulURI && !m.nothingToUndo() {
+	if m.opts.RestfulURI == cmdline.DefaultRestfulURI && (m.Detach || !m.nothingToUndo()) {
 		v.rest = filepath.Join(m.place.Sockets(m.UID), "rest.sock")
 		v.args = append(v.args, "--restful-uri", "unix://"+v.rest)
 	}
@@ -110,14 +110,14 @@ func (v *vfkitVMM) attach(n *network.Network) ([]*os.File, error) {
 
 // check looks at vfkit's version.
 func (v *vfkitVMM) check(ctx context.Context) error {
-	return v.version.check(ctx, v.path, checkVfkitVersion)
+	return v.version.check(ctx, v.path, CheckVfkitVersion)
 }
 
 var vfkitVersion = regexp.MustCompile(`version: v?(\d+)\.(\d+)\.(\d+)`)
 
-// checkVfkitVersion reports a version that is too old. A development build,
+// CheckVfkitVersion reports a version that is too old. A development build,
 // whose version is "unknown", is trusted.
-func checkVfkitVersion(text string) error {
+func CheckVfkitVersion(text string) error {
 	match := vfkitVersion.FindStringSubmatch(text)
 	if match == nil {
 		if strings.Contains(text, "vfkit version: ") {
@@ -142,16 +142,16 @@ func checkVfkitVersion(text string) error {
 // restWait bounds one request to vfkit.
 const restWait = 2 * time.Second
 
-// call sends one request to vfkit's REST interface (vfkit's doc/usage.md,
-// section "Restful service") and returns the answer.
-func (v *vfkitVMM) call(method, path, body string) ([]byte, error) {
-	if v.rest == "" {
+// callVfkit sends one request to vfkit's REST interface (vfkit's doc/usage.md,
+// section "Restful service") on a Unix socket and returns the answer.
+func callVfkit(socket, method, path, body string) ([]byte, error) {
+	if socket == "" {
 		return nil, errors.New("vfkit runs without a REST socket of ours")
 	}
 	client := http.Client{Timeout: restWait, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", v.rest)
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}
 	req, err := http.NewRequest(method, "http://vfkit"+path, bytes.NewReader([]byte(body)))
@@ -171,12 +171,31 @@ func (v *vfkitVMM) call(method, path, body string) ([]byte, error) {
 }
 
 func (v *vfkitVMM) stop() error {
-	_, err := v.call(http.MethodPost, "/vm/state", `{"state": "Stop"}`)
+	_, err := callVfkit(v.rest, http.MethodPost, "/vm/state", `{"state": "Stop"}`)
 	return err
 }
 
+// vfkitRuns reports whether the vfkit that listens on socket runs its VM.
+// Without a socket of ours that has to be believed.
+func vfkitRuns(socket string) (bool, error) {
+	if socket == "" {
+		return true, nil
+	}
+	answer, err := callVfkit(socket, http.MethodGet, "/vm/state", "")
+	return err == nil && gjson.GetBytes(answer, "state").String() == "VirtualMachineStateRunning", err
+}
+
+func (v *vfkitVMM) running() (bool, error) { return vfkitRuns(v.rest) }
+
+func (v *vfkitVMM) sockets() map[string]string {
+	if v.rest == "" {
+		return map[string]string{}
+	}
+	return map[string]string{"rest": v.rest}
+}
+
 func (v *vfkitVMM) terminals() ([]string, error) {
-	answer, err := v.call(http.MethodGet, "/vm/inspect", "")
+	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/inspect", "")
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ const askAgain = 2 * time.Second
 // down; a second one, or the time limit, ends the VMM by force.
 func (s *session) wait() error {
 	var limit, again <-chan time.Time
+	running := s.untilRunning()
 	asked := false
 	for {
 		why := ""
@@ -26,6 +27,22 @@ func (s *session) wait() error {
 		case sig := <-s.requests.signals:
 			why = sig.String()
 		case why = <-s.requests.others:
+		case <-running:
+			running = nil
+			s.background()
+			continue
+		case <-s.detach:
+			s.background()
+			continue
+		case <-s.front.Gone():
+			s.frontGone()
+			continue
+		case v := <-s.visitors:
+			s.welcome(v)
+			continue
+		case <-s.requests.resized:
+			s.resize()
+			continue
 		case address := <-s.address:
 			s.note("the guest's address is %v", address)
 			continue
@@ -75,7 +92,12 @@ func (s *session) helperFailed(h *child.Process) error {
 }
 
 // note says something while the terminal may be raw: it starts a line of its
-// own.
+// own. A visitor's terminal is not where messages go, so it gets a copy.
 func (s *session) note(format string, args ...any) {
+	if s.visiting {
+		s.Say(format, args...)
+		s.terminal.Line("nixvf-boot: " + fmt.Sprintf(format, args...))
+		return
+	}
 	s.terminal.Beside(func() { s.Say(format, args...) })
 }

@@ -71,7 +71,12 @@ func (p *Process) End() {
 // N ended it.
 func (p *Process) Status() int {
 	<-p.done
-	state := p.cmd.ProcessState
+	return StatusOf(p.cmd.ProcessState)
+}
+
+// StatusOf returns the exit status of a process that has ended: 128+N when
+// signal N ended it.
+func StatusOf(state *os.ProcessState) int {
 	if state == nil {
 		return 1
 	}

@@ -73,6 +73,9 @@ func (t *Tool) main(about string, grammar any, args []string, run func(context.C
 		err = run(ctx, t)
 		stop()
 	}
+	if errors.Is(err, errUnread) {
+		return 128 + int(syscall.SIGPIPE)
+	}
 	if err == nil && len(t.out) > 0 {
 		_, err = t.Stdout.Write(t.out)
 		if errors.Is(err, syscall.EPIPE) { // nobody reads any more, as in "| head"
@@ -140,7 +143,8 @@ func untilSignal() (context.Context, func()) {
 }
 
 // Document reads the document on stdin to its end. A terminal there is wrong
-// usage; nothing at all means that the stage before failed.
+// usage; nothing at all means that the stage before failed. It gives up when
+// nobody reads stdout any more.
 func (t *Tool) Document(ctx context.Context, what string) ([]byte, error) {
 	if term.IsTerminal(int(t.Stdin.Fd())) {
 		err := fmt.Errorf("stdin is a terminal, where a %s is wanted", what)
@@ -150,6 +154,8 @@ func (t *Tool) Document(ctx context.Context, what string) ([]byte, error) {
 		data []byte
 		err  error
 	}
+	ctx, stop := t.WhileRead(ctx)
+	defer stop()
 	read := make(chan result, 1)
 	go func() {
 		data, err := io.ReadAll(io.LimitReader(t.Stdin, strictjson.MaxSize+1))

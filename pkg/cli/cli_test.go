@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -172,6 +173,30 @@ func TestClosedStdout(t *testing.T) {
 	code := tool.main("", &grammar{}, nil, func(_ context.Context, tool *Tool) error {
 		tool.Print([]byte("{}\n"))
 		return nil
+	})
+	if code != 128+int(syscall.SIGPIPE) || stderr.Len() > 0 {
+		t.Errorf("got %d, %q", code, &stderr)
+	}
+}
+
+// A stage that waits ends, in silence, when the one after it is gone.
+func TestUnread(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	var stderr bytes.Buffer
+	tool := &Tool{Name: "t", Stdin: stdin(t, ""), Stdout: w, Stderr: &stderr}
+	code := tool.main("", &grammar{}, nil, func(ctx context.Context, tool *Tool) error {
+		ctx, stop := tool.WhileRead(ctx)
+		defer stop()
+		if ctx.Err() != nil {
+			t.Error("ended while somebody reads")
+		}
+		r.Close()
+		<-ctx.Done()
+		return fmt.Errorf("wrapped: %w", context.Cause(ctx))
 	})
 	if code != 128+int(syscall.SIGPIPE) || stderr.Len() > 0 {
 		t.Errorf("got %d, %q", code, &stderr)

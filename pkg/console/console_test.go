@@ -54,7 +54,9 @@ func TestOutputOfAClosedReader(t *testing.T) {
 	failures := 0
 	drained := make(chan struct{})
 	go func() {
-		p.Output(failing{}, func(error) { failures++ })
+		var s Spread
+		s.Add(failing{}, func(error) { failures++ })
+		p.Output(&s)
 		close(drained)
 	}()
 	if _, err := vmm.WriteString(strings.Repeat("x", 200_000)); err != nil {

@@ -12,21 +12,25 @@ const Escape = 0x1d
 type Command int
 
 const (
-	None Command = iota
-	Stop         // ctrl-] .
+	None   Command = iota
+	Stop           // ctrl-] .
+	Detach         // ctrl-] d
 )
 
 // escaper finds escape sequences in the user's input.
 type escaper struct {
-	pending bool // an Escape was the last byte
+	pending  bool // an Escape was the last byte
+	detached bool // what follows is not for the guest
 }
 
 // filter returns what of input goes to the guest, and the commands in it.
 // ctrl-] twice is one ctrl-] for the guest; before any other key it is sent on
-// as it is.
+// as it is. What comes after Detach is dropped.
 func (e *escaper) filter(input []byte) (output []byte, commands []Command) {
 	for _, b := range input {
 		switch {
+		case e.detached:
+			continue
 		case !e.pending && b == Escape:
 			e.pending = true
 			continue
@@ -34,6 +38,8 @@ func (e *escaper) filter(input []byte) (output []byte, commands []Command) {
 			output = append(output, b)
 		case b == '.':
 			commands = append(commands, Stop)
+		case b == 'd':
+			commands, e.detached = append(commands, Detach), true
 		case b == Escape:
 			output = append(output, Escape)
 		default:

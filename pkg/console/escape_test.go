@@ -17,6 +17,7 @@ func TestFilter(t *testing.T) {
 		{"stop", []string{"\x1d."}, "", []Command{Stop}},
 		{"stop in two reads", []string{"a\x1d", ".b"}, "ab", []Command{Stop}},
 		{"stop twice", []string{"\x1d.\x1d."}, "", []Command{Stop, Stop}},
+		{"detach", []string{"a\x1dd", "ls\r", "\x1d."}, "a", []Command{Detach}},
 		{"escape itself", []string{"\x1d\x1d."}, "\x1d.", nil},
 		{"another key", []string{"\x1dx."}, "\x1dx.", nil},
 		{"a lone escape waits", []string{"\x1d"}, "", nil},
@@ -37,6 +38,7 @@ func TestFilter(t *testing.T) {
 
 func FuzzFilter(f *testing.F) {
 	f.Add([]byte("a\x1d.\x1d\x1d"), 2)
+	f.Add([]byte("\x1ddx\x1d."), 1)
 	f.Fuzz(func(t *testing.T, input []byte, cut int) {
 		cut = min(max(cut, 0), len(input))
 		var whole, pieces escaper

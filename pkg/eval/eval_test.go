@@ -176,17 +176,10 @@ func TestSameFlakeSameID(t *testing.T) {
 	check("working directory through a link", filepath.Join(base, "alias"), "#vm")
 	check("path:", dir, "path:.#vm")
 	check("below", filepath.Join(dir, "good"), ".#vm")
-	git := func(args ...string) {
-		t.Helper()
-		args = append([]string{"-C", dir, "-c", "user.name=n", "-c", "user.email=e@example.org"}, args...)
-		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
-			t.Fatalf("git %q: %v\n%s", args, err, out)
-		}
-	}
-	git("init", "-q")
-	git("add", ".")
+	runGit(t, dir, "init", "-q")
+	runGit(t, dir, "add", ".")
 	check("not yet committed", dir, ".#vm")
-	git("commit", "-qm", "x")
+	runGit(t, dir, "commit", "-qm", "x")
 	check("clean", dir, ".#vm")
 	write(t, map[string]string{filepath.Join(dir, "good/kernel"): "changed"})
 	check("dirty", dir, ".#vm")

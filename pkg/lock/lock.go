@@ -1,10 +1,10 @@
 // Package lock owns the locks that say who is using what: files that hold the
-// owner's process id and are locked by flock(2) for as long as the owner, or a
-// process that inherited the lock from it, lives.
+// owner's identity and are locked by flock(2) for as long as the owner, or a
+// process that inherited the lock from it, lives. A file that nobody locks means
+// nothing, whatever it holds.
 //
 // A disk image is locked by a file that is named after it, never itself: macOS
-// locks the images of running VMs, and a lock of ours would be in the way. This
-// package imports nothing of nixvf.
+// locks the images of running VMs, and a lock of ours would be in the way.
 package lock
 
 import (
@@ -17,6 +17,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nixvf/nixvf/pkg/identity"
 )
 
 // Lock is a lock that this process holds. It holds for as long as the file, or
@@ -25,10 +27,23 @@ type Lock struct{ *os.File }
 
 // HeldError says that somebody else has the lock.
 type HeldError struct {
-	Owner string // process id, or "(unknown)"
+	PID  int  // of the process that took it, 0 when that is not known
+	Gone bool // that process has ended, and one that inherited the lock has it
 }
 
-func (e *HeldError) Error() string { return "in use by process " + e.Owner }
+// Owner says who has the lock. A process id is named as the owner's only while
+// it is: by now another process may have it.
+func (e *HeldError) Owner() string {
+	switch {
+	case e.PID == 0:
+		return "an unknown process"
+	case e.Gone:
+		return fmt.Sprintf("what process %d left behind when it ended", e.PID)
+	}
+	return fmt.Sprintf("process %d", e.PID)
+}
+
+func (e *HeldError) Error() string { return "in use by " + e.Owner() }
 
 // Take takes the lock that is the file at path, which it makes if need be; the
 // directory must exist. If somebody has it, the error is a [*HeldError].
@@ -81,24 +96,29 @@ func (l *Lock) Remove() error {
 func (l *Lock) take() error {
 	err := unix.Flock(int(l.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return &HeldError{Owner: l.owner()}
+		return l.held()
 	}
+	if err != nil {
+		return err
+	}
+	self, err := identity.Of(os.Getpid())
 	if err == nil {
 		err = l.Truncate(0)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(l, "%d\n", os.Getpid())
+		_, err = fmt.Fprintln(l, self)
 	}
 	return err
 }
 
-// owner returns what the lock's holder wrote into it.
-func (l *Lock) owner() string {
-	pid, err := io.ReadAll(io.LimitReader(l, 32))
-	if text := strings.TrimSpace(string(pid)); err == nil && text != "" {
-		return text
+// held is the error about whoever wrote into the lock.
+func (l *Lock) held() *HeldError {
+	text, _ := io.ReadAll(io.LimitReader(l, 256)) // what cannot be read tells nothing
+	owner, err := identity.Parse(strings.TrimSpace(string(text)))
+	if err != nil {
+		return &HeldError{}
 	}
-	return "(unknown)"
+	return &HeldError{PID: owner.PID, Gone: !owner.Alive()}
 }
 
 // inPlace reports whether the file still has its name.

@@ -9,13 +9,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/nixvf/nixvf/pkg/identity"
 )
 
 // held fails unless err says that this process has the lock.
 func held(t *testing.T, err error) {
 	t.Helper()
 	var other *HeldError
-	if !errors.As(err, &other) || other.Owner != strconv.Itoa(os.Getpid()) {
+	if !errors.As(err, &other) || other.PID != os.Getpid() || other.Gone {
 		t.Errorf("got %v, want held by process %d", err, os.Getpid())
 	}
 }
@@ -95,6 +97,39 @@ func TestInherited(t *testing.T) {
 	stdin.Close()
 	if err := child.Wait(); err != nil {
 		t.Fatal(err)
+	}
+	taken(t)(Take(path)).Close()
+}
+
+// TestRecycled: when the owner is gone, a process that has its number now is not
+// called the owner, and a lock that nobody holds is free.
+func TestRecycled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	self, err := identity.Of(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := self
+	earlier.Start = "1." + earlier.Start
+	for _, tt := range []struct {
+		record string
+		want   HeldError
+	}{
+		{self.String(), HeldError{PID: self.PID}},
+		{earlier.String(), HeldError{PID: self.PID, Gone: true}},
+		{"", HeldError{}},
+		{strconv.Itoa(self.PID), HeldError{}},
+	} {
+		l := taken(t)(Take(path))
+		if err := os.WriteFile(path, []byte(tt.record+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Take(path)
+		var got *HeldError
+		if !errors.As(err, &got) || *got != tt.want {
+			t.Errorf("%q: %v, want %+v", tt.record, err, tt.want)
+		}
+		l.Close()
 	}
 	taken(t)(Take(path)).Close()
 }

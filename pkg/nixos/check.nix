@@ -30,13 +30,17 @@ let
   definedBy =
     option: lib.unique (lib.filter isUsers (map (d: toString d.file) option.definitionsWithLocations));
 
+  # What is only a default is left alone: to look at it can be to evaluate QEMU or
+  # OVMF, which may not exist for the host.
+  isDefined = option: option ? value && option.highestPrio < 1500;
+
   # Options that are in this nixpkgs and that the user has set.
   setByUser = lib.filter (
     name:
     let
       option = optionOf name;
     in
-    option ? definitionsWithLocations && definedBy option != [ ]
+    isDefined option && definedBy option != [ ]
   );
 
   byFate = fate: lib.filter (name: table.${name}.fate == fate) (lib.attrNames table);
@@ -55,19 +59,21 @@ let
       option = optionOf name;
     in
     # What is only a default follows from another option, which is named then.
-    option ? value && option.highestPrio < 1500 && !(asksForNothing name option.value);
+    isDefined option && !(asksForNothing name option.value);
 
   # Options that qemu-vm.nix declares and that the table does not have: of a
-  # nixpkgs that is newer than nixvf.
+  # nixpkgs that is newer than nixvf. Renamed and removed ones, which NixOS itself
+  # has a word on, are not visible.
   leaves =
     path: set:
     lib.concatLists (
       lib.mapAttrsToList (
         name: option:
         if option._type or null == "option" then
-          lib.optional (lib.any (lib.hasSuffix "/virtualisation/qemu-vm.nix") (
-            map toString (option.declarations or [ ])
-          )) (lib.concatStringsSep "." (path ++ [ name ]))
+          lib.optional (
+            option.visible or true != false
+            && lib.any (lib.hasSuffix "/virtualisation/qemu-vm.nix") (map toString (option.declarations or [ ]))
+          ) (lib.concatStringsSep "." (path ++ [ name ]))
         else if lib.isAttrs option then
           leaves (path ++ [ name ]) option
         else

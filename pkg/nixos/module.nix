@@ -43,8 +43,6 @@ let
       "ignoreqv"
       "mmap"
       "x-systemd.requires=modprobe@9pnet_virtio.service"
-      # The submodule adds it again.
-      "x-initrd.mount"
     ];
 
   toVirtiofs =
@@ -52,7 +50,7 @@ let
     let
       kept = lib.filter (option: !is9pOption option) fs.options;
       # Nothing in the guest writes there; the host's store is the host's.
-      all = lib.unique (kept ++ lib.optional (path == "/nix/.ro-store") "ro");
+      all = kept ++ lib.optional (path == "/nix/.ro-store") "ro";
     in
     if fs.fsType == "9p" || fs.fsType == "virtiofs" then
       fs
@@ -79,6 +77,14 @@ in
     ./check.nix
     ./nixvf-options.nix
   ];
+
+  # NixOS's file systems make some of their mount options themselves, and those of
+  # a VM are made twice: in virtualisation.fileSystems and in fileSystems.
+  options.fileSystems = lib.mkOption {
+    type = lib.types.attrsOf (
+      lib.types.submodule { options.options = lib.mkOption { apply = lib.unique; }; }
+    );
+  };
 
   config = lib.mkMerge [
     {

@@ -23,6 +23,7 @@ let
   qemuOnly = "it configures QEMU alone";
   noFirmware = "nixvf boots the kernel directly, without firmware";
   oneCard = "the VM has one network card";
+  about9p = "it is about 9p, and shares are virtiofs";
 in
 {
   additionalPaths = honoured "built, kept from garbage collection, and registered in the guest's Nix database";
@@ -48,7 +49,6 @@ in
   writableStore = honoured "";
   writableStoreUseTmpfs = honoured "a layer on disk is cleared of whiteouts over host paths at each boot";
 
-  allInterfaces = ignored oneCard;
   bios = ignored noFirmware;
   bootLoaderDevice = ignored noFirmware;
   bootPartition = ignored noFirmware;
@@ -60,10 +60,13 @@ in
   "efi.variables" = ignored noFirmware;
   installBootLoader = ignored noFirmware;
   interfaces = ignored oneCard;
-  msize = ignored "it is about 9p, and shares are virtiofs";
+  msize = ignored about9p;
+  nixStore9pCache = ignored about9p;
   "qemu.consoles" = ignored "the console is hvc0; use boot.kernelParams for others";
   "qemu.diskInterface" = ignored "disks are virtio";
   "qemu.drives" = ignored "${qemuOnly}; use virtualisation.emptyDiskImages for more disks";
+  "qemu.enableSharedMemory" = ignored qemuOnly;
+  "qemu.forceAccel" = ignored qemuOnly;
   "qemu.networkingOptions" = ignored "${qemuOnly}; use virtualisation.forwardPorts";
   "qemu.options" = ignored "${qemuOnly}; arguments for vfkit stand behind -- of nixvf-args";
   "qemu.package" = ignored qemuOnly;

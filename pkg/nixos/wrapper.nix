@@ -87,9 +87,15 @@
           inherit (vm.boot) kernelParams;
           inherit (vm.boot.initrd) availableKernelModules kernelModules;
           bootJson = vm.boot.bootspec.extensions;
-          fileSystems = builtins.mapAttrs (_: fs: {
-            inherit (fs) device fsType options;
-          }) vm.fileSystems;
+          # In the order in which they are mounted.
+          fileSystems = map (fs: {
+            inherit (fs)
+              mountPoint
+              device
+              fsType
+              options
+              ;
+          }) vm.system.build.fileSystems;
         };
 
       # From a configuration's name, or null for the only one there is.

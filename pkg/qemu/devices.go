@@ -7,13 +7,26 @@ import (
 	"strings"
 
 	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/fault"
 )
 
 // device translates one device. text is how it stands on the command line.
 func (t *translation) device(text string, device config.VirtioDevice) {
 	switch d := device.(type) {
 	case *config.VirtioBlk:
-		t.block(d)
+		t.disk("virtio-blk-pci", d.DiskStorageConfig, d.DeviceIdentifier)
+	case *config.NVMExpressController:
+		// The specification has a controller say a serial number, and QEMU insists.
+		t.disk("nvme", d.DiskStorageConfig, fmt.Sprintf("nvme%d", t.disks))
+	case *config.USBMassStorage:
+		t.usbStorage(d)
+	case *config.VirtioVsock:
+		t.vsock(d)
+	case *config.VirtioGPU:
+		t.add("-device", fmt.Sprintf("virtio-gpu-pci,xres=%d,yres=%d", d.Width, d.Height))
+	case *config.VirtioInput:
+		t.add("-device", inputs[d.InputType])
 	case *config.VirtioFs:
 		t.share(d)
 	case *config.VirtioNet:
@@ -39,18 +52,54 @@ func (t *translation) unknown(text string) {
 	t.refuse("--device %q: nixvf-boot has no QEMU counterpart for %s", text, kind)
 }
 
-func (t *translation) block(d *config.VirtioBlk) {
+// vsock adds a port to the guest's one device.
+func (t *translation) vsock(d *config.VirtioVsock) {
+	switch {
+	case d.Listen:
+		t.refuse("virtio-vsock port %d: ports on which the host listens are vfkit's alone", d.Port)
+		return
+	case !t.host.Vsock:
+		t.errs = append(t.errs, fault.Hint(
+			fmt.Errorf("virtio-vsock port %d: this user cannot open /dev/vhost-vsock", d.Port),
+			"as root, modprobe vhost_vsock makes it; or forward a port: nixvf-args --forward 2222:22"))
+		return
+	case t.plan.CID == 0:
+		t.plan.CID = t.host.CID
+		t.add("-device", fmt.Sprintf("vhost-vsock-pci,guest-cid=%d", t.plan.CID))
+	}
+	t.plan.Vsock = append(t.plan.Vsock, Port{d.Port, d.SocketURL})
+}
+
+// inputs maps vfkit's kinds of input devices to QEMU's. Apple's pointing device
+// says where it is, like a tablet, and not how far it has moved.
+var inputs = map[string]string{
+	config.VirtioInputPointingDevice: "virtio-tablet-pci",
+	config.VirtioInputKeyboardDevice: "virtio-keyboard-pci",
+}
+
+// disk adds an image on a device of the given kind; serial may be empty.
+func (t *translation) disk(kind string, d config.DiskStorageConfig, serial string) {
 	id := fmt.Sprintf("disk%d", t.disks)
 	t.disks++
 	drive := "if=none,id=" + id + ",format=raw,file=" + escape(d.ImagePath)
 	if d.ReadOnly {
 		drive += ",readonly=on"
 	}
-	device := "virtio-blk-pci,drive=" + id
-	if d.DeviceIdentifier != "" {
-		device += ",serial=" + escape(d.DeviceIdentifier)
+	device := kind + ",drive=" + id
+	if serial != "" {
+		device += ",serial=" + escape(serial)
 	}
 	t.add("-drive", drive, "-device", device)
+}
+
+// usbStorage adds an image as a stick, the first one with the controller that
+// all of them hang on.
+func (t *translation) usbStorage(d *config.USBMassStorage) {
+	if !t.usb {
+		t.add("-device", "qemu-xhci")
+		t.usb = true
+	}
+	t.disk("usb-storage", d.DiskStorageConfig, "")
 }
 
 func (t *translation) share(d *config.VirtioFs) {

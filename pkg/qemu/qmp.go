@@ -74,6 +74,15 @@ func (m *Monitor) Execute(command string, result any) error {
 // Powerdown presses the guest's power button.
 func (m *Monitor) Powerdown() error { return m.Execute("system_powerdown", nil) }
 
+// Running reports whether the guest's CPUs run.
+func (m *Monitor) Running() (bool, error) {
+	var status struct {
+		Running bool `json:"running"`
+	}
+	err := m.Execute("query-status", &status)
+	return status.Running, err
+}
+
 // Terminals returns the names of the pseudo-terminals that QEMU made for
 // consoles, in the order of their devices.
 func (m *Monitor) Terminals() ([]string, error) {

@@ -18,17 +18,22 @@ import (
 	"github.com/containers/common/pkg/strongunits"
 	"github.com/crc-org/vfkit/pkg/cmdline"
 	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/fault"
 )
 
 // Host says what the translation has to know beside the VM itself.
 type Host struct {
 	System   string   // guest platform, as in "x86_64-linux"
 	KVM      bool     // the host can run this guest's CPU with KVM
+	Display  bool     // the host has a display for a window
 	Sockets  string   // directory for sockets
 	Optional []string // --device values that may be dropped
 	// CardFD is the descriptor of a datagram socket for the frames of the first
 	// network card, the next card's is the next one. 0 means QEMU's own NAT.
 	CardFD int
+	Vsock  bool   // the host's kernel has vsock for VMMs
+	CID    uint32 // the guest's number there
 }
 
 // Share is a directory that a virtiofsd of its own must offer on Socket before
@@ -39,19 +44,30 @@ type Share struct {
 	Socket string
 }
 
+// Port is a vsock port of the guest that a socket on the host shall lead to.
+type Port struct {
+	Port   uint32
+	Socket string
+}
+
 // Plan is what runs a VM under QEMU.
 type Plan struct {
 	Program  string   // conventional name of the QEMU binary
 	Args     []string // its arguments
 	Monitor  string   // path of the QMP socket
 	Shares   []Share
+	CID      uint32 // the guest's vsock number, 0 when it has no port
+	Vsock    []Port
 	Warnings []string
 }
 
-// machines maps guest platforms to QEMU's binary and machine type.
-var machines = map[string]struct{ program, machine string }{
-	"x86_64-linux":  {"qemu-system-x86_64", "q35"},
-	"aarch64-linux": {"qemu-system-aarch64", "virt,gic-version=max"},
+// machines maps guest platforms to QEMU's binary, machine type and, without
+// KVM, CPU. Emulating the architecture's algorithm of pointer authentication
+// takes half of an arm64 guest's time; QEMU has one of its own for that (QEMU's
+// docs/system/arm/cpu-features.rst, "pauth-impdef").
+var machines = map[string]struct{ program, machine, cpu string }{
+	"x86_64-linux":  {"qemu-system-x86_64", "q35", "max"},
+	"aarch64-linux": {"qemu-system-aarch64", "virt,gic-version=max", "max,pauth-impdef=on"},
 }
 
 // Translate returns the plan for a VM that vfkit.Parse has read. The error
@@ -66,7 +82,8 @@ func Translate(opts *cmdline.Options, vm *config.VirtualMachine, host Host) (*Pl
 		Monitor: filepath.Join(host.Sockets, "qmp.sock"),
 	}}
 	t.refuseFlags(opts, vm)
-	t.machine(machine.machine, vm)
+	t.machine(machine.machine, machine.cpu, vm)
+	t.window(opts)
 	t.linux(vm.Bootloader)
 	for i, device := range vm.Devices {
 		t.device(opts.Devices[i], device)
@@ -82,6 +99,7 @@ type translation struct {
 	serials int // consoles so far; they share one controller
 	disks   int
 	nets    int
+	usb     bool // there is a USB controller
 }
 
 func (t *translation) add(args ...string) { t.plan.Args = append(t.plan.Args, args...) }
@@ -100,7 +118,6 @@ func (t *translation) refuseFlags(opts *cmdline.Options, vm *config.VirtualMachi
 		"--ignition":   vm.Ignition != nil,
 		"--cloud-init": len(opts.CloudInitFiles.GetSlice()) > 0,
 		"--nested":     opts.Nested,
-		"--gui":        opts.UseGUI,
 	} {
 		if given {
 			t.refuse("%s: nixvf-boot has no QEMU counterpart for it", flag)
@@ -121,18 +138,34 @@ func (t *translation) refuseFlags(opts *cmdline.Options, vm *config.VirtualMachi
 
 // machine writes what is neither boot nor device. Memory is shared with the
 // helper processes that serve virtio-fs, which vhost-user demands.
-func (t *translation) machine(machine string, vm *config.VirtualMachine) {
-	accel, cpu := "tcg", "max"
+func (t *translation) machine(machine, cpu string, vm *config.VirtualMachine) {
+	accel := "tcg"
 	if t.host.KVM {
 		accel, cpu = "kvm", "host"
 	}
 	mib := strconv.FormatUint(uint64(strongunits.ToMib(vm.Memory)), 10) + "M"
-	t.add("-nodefaults", "-no-user-config", "-display", "none",
+	t.add("-nodefaults", "-no-user-config",
 		"-machine", machine+",accel="+accel+",memory-backend=mem", "-cpu", cpu,
 		"-smp", strconv.FormatUint(uint64(vm.Vcpus), 10), "-m", mib,
 		"-object", "memory-backend-memfd,id=mem,size="+mib+",share=on",
 		"-chardev", "socket,id=qmp,server=on,wait=off,path="+escape(t.plan.Monitor),
-		"-mon", "chardev=qmp,mode=control")
+		"-mon", "chardev=qmp,mode=control",
+		// A guest that panics tells QEMU, which fails (from 7.1 on), and does not restart to panic again.
+		"-device", "pvpanic-pci", "-action", "panic=exit-failure")
+}
+
+// window opens one where it is wanted. A guest with a screen and no window is
+// allowed, as under vfkit.
+func (t *translation) window(opts *cmdline.Options) {
+	display := "none"
+	switch {
+	case opts.UseGUI && t.host.Display:
+		display = "gtk"
+	case opts.UseGUI:
+		t.errs = append(t.errs, fault.Hint(errors.New("--gui: there is no display for a window: neither WAYLAND_DISPLAY nor DISPLAY is set"),
+			"nixvf-args --no-gui leaves the window out"))
+	}
+	t.add("-display", display)
 }
 
 func (t *translation) linux(boot config.Bootloader) {

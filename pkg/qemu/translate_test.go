@@ -22,11 +22,11 @@ func translate(t *testing.T, host Host, args ...string) (*Plan, error) {
 
 func TestTranslate(t *testing.T) {
 	x86 := Host{System: "x86_64-linux", Sockets: "/run/vm"}
-	const base = "-nodefaults -no-user-config -display none -machine q35,accel=tcg,memory-backend=mem -cpu max -smp 2 -m 512M " +
+	const base = "-nodefaults -no-user-config -machine q35,accel=tcg,memory-backend=mem -cpu max -smp 2 -m 512M " +
 		"-object memory-backend-memfd,id=mem,size=512M,share=on -chardev socket,id=qmp,server=on,wait=off,path=/run/vm/qmp.sock " +
-		"-mon chardev=qmp,mode=control -kernel /k -initrd /i -append console=hvc0 a=b,c"
+		"-mon chardev=qmp,mode=control -device pvpanic-pci -action panic=exit-failure -display none -kernel /k -initrd /i -append console=hvc0 a=b,c"
 	kvm := strings.NewReplacer("accel=tcg", "accel=kvm", "-cpu max", "-cpu host")
-	arm := strings.NewReplacer("q35,", "virt,gic-version=max,")
+	arm := strings.NewReplacer("q35,", "virt,gic-version=max,", "-cpu max", "-cpu max,pauth-impdef=on")
 	tests := []struct {
 		name    string
 		host    Host
@@ -39,6 +39,12 @@ func TestTranslate(t *testing.T) {
 		{"disks", x86, []string{"virtio-blk,path=/a.raw", "virtio-blk,path=/b.raw,deviceId=b,readonly"},
 			base + " -drive if=none,id=disk0,format=raw,file=/a.raw -device virtio-blk-pci,drive=disk0" +
 				" -drive if=none,id=disk1,format=raw,file=/b.raw,readonly=on -device virtio-blk-pci,drive=disk1,serial=b"},
+		{"other disks", x86, []string{"nvme,path=/a.raw", "usb-mass-storage,path=/b.iso,readonly", "usb-mass-storage,path=/c"},
+			base + " -drive if=none,id=disk0,format=raw,file=/a.raw -device nvme,drive=disk0,serial=nvme0" +
+				" -device qemu-xhci -drive if=none,id=disk1,format=raw,file=/b.iso,readonly=on -device usb-storage,drive=disk1" +
+				" -drive if=none,id=disk2,format=raw,file=/c -device usb-storage,drive=disk2"},
+		{"a screen without a window", x86, []string{"virtio-gpu,width=1024,height=768", "virtio-input,pointing", "virtio-input,keyboard"},
+			base + " -device virtio-gpu-pci,xres=1024,yres=768 -device virtio-tablet-pci -device virtio-keyboard-pci"},
 		{"shares", x86, []string{"virtio-fs,sharedDir=/nix/store,mountTag=nix-store", "virtio-fs,sharedDir=/a,mountTag=b"},
 			base + " -chardev socket,id=fs0,path=/run/vm/virtiofs-0.sock -device vhost-user-fs-pci,chardev=fs0,tag=nix-store" +
 				" -chardev socket,id=fs1,path=/run/vm/virtiofs-1.sock -device vhost-user-fs-pci,chardev=fs1,tag=b"},
@@ -80,11 +86,11 @@ func TestTranslateRefuses(t *testing.T) {
 		want string
 	}{
 		{"platform", Host{System: "sparc-linux"}, nil, `system: no QEMU machine is known for a guest of "sparc-linux"`},
-		{"vsock", x86, []string{"--device", "virtio-vsock,port=22,socketURL=/s,connect"}, "for virtio-vsock"},
-		{"nvme", x86, []string{"--device", "nvme,path=/x"}, "for nvme"},
-		{"gpu", x86, []string{"--device", "virtio-gpu"}, "for virtio-gpu"},
+		{"vsock", x86, []string{"--device", "virtio-vsock,port=22,socketURL=/s,connect"}, "port 22: this user cannot open /dev/vhost-vsock"},
+		{"vsock to the host", Host{System: "x86_64-linux", Vsock: true}, []string{"--device", "virtio-vsock,port=22,socketURL=/s"}, "are vfkit's alone"},
+		{"network block device", x86, []string{"--device", "nbd,uri=nbd://x/y"}, "for nbd"},
 		{"socket network", x86, []string{"--device", "virtio-net,unixSocketPath=/s"}, "for virtio-net"},
-		{"window", x86, []string{"--gui"}, "--gui: "},
+		{"window", x86, []string{"--gui"}, "--gui: there is no display for a window"},
 		{"nested", x86, []string{"--nested"}, "--nested: "},
 	}
 	for _, tt := range tests {
@@ -92,6 +98,40 @@ func TestTranslateRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
+	}
+}
+
+func TestTranslateBootloader(t *testing.T) {
+	for _, loader := range []string{"efi,variable-store=/x", "macos,machineIdentifierPath=/a,hardwareModelPath=/b,auxImagePath=/c"} {
+		opts, vm, err := vfkit.Parse([]string{"--bootloader", loader})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Translate(opts, vm, Host{System: "aarch64-linux"})
+		if err == nil || !strings.Contains(err.Error(), "only Linux kernels are booted directly under QEMU") {
+			t.Errorf("%s: %v", loader, err)
+		}
+	}
+}
+
+func TestTranslateVsock(t *testing.T) {
+	plan, err := translate(t, Host{System: "x86_64-linux", Vsock: true, CID: 77},
+		"--device", "virtio-vsock,port=22,socketURL=/a,connect", "--device", "virtio-vsock,port=80,socketURL=/b,connect")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(strings.Join(plan.Args, " "), "vhost-vsock-pci,guest-cid=77"); n != 1 {
+		t.Errorf("%d devices", n)
+	}
+	if want := []Port{{22, "/a"}, {80, "/b"}}; !slices.Equal(plan.Vsock, want) || plan.CID != 77 {
+		t.Errorf("%+v", plan)
+	}
+}
+
+func TestTranslateWindow(t *testing.T) {
+	plan, err := translate(t, Host{System: "x86_64-linux", Display: true}, "--gui")
+	if err != nil || !strings.Contains(strings.Join(plan.Args, " "), "-display gtk") {
+		t.Errorf("%v, %v", plan, err)
 	}
 }
 

@@ -4,7 +4,8 @@
   outputs =
     { self }:
     let
-      system = "x86_64-linux";
+      system = builtins.readFile ./system; # the guest's
+      kernelFile = if system == "aarch64-linux" then "Image" else "bzImage"; # as NixOS has them
       name = "darwinVM";
 
       # Store paths of their own, so that a change of a script leaves them as they are.
@@ -13,15 +14,41 @@
       nix = part "nix" ./nix;
       kernel = part "linux" ./linux;
       e2fsprogs = part "e2fsprogs" ./e2fsprogs;
+      initrdModules = part "initrd-modules" ./modules;
 
-      # The static busybox is the builder too: nothing outside the store is used.
+      # What nixvf's NixOS module makes of sample configurations: the guest is one of them.
+      samples = builtins.fromJSON (builtins.readFile ./golden.json);
+
+      # A file system as the scripts read it: where, what, type, options.
+      line = fs: ''
+        ${fs.MountPoint} ${fs.Device} ${fs.FsType} ${builtins.concatStringsSep "," fs.Options}
+      '';
+      fstab =
+        run "fstab" (builtins.mapAttrs (_: sample: builtins.concatStringsSep "" (map line sample.FileSystems)) tables)
+          ''
+            mkdir $out
+            for sample in ${toString (builtins.attrNames tables)}; do
+              eval "echo -n \"\$$sample\"" >$out/$sample
+            done
+          '';
+      # A name of the environment has no dots and dashes.
+      tables = builtins.listToAttrs (
+        map (name: {
+          name = builtins.replaceStrings [ "-" "." ] [ "_" "_" ] name;
+          value = samples.${name};
+        }) (builtins.attrNames samples)
+      );
+
+      # A static busybox is the builder too: nothing outside the store is used.
+      builder = part "busybox" ./builder;
       run =
         name: env: script:
         derivation (
           env
           // {
-            inherit name system;
-            builder = "${busybox}/busybox";
+            inherit name;
+            system = "x86_64-linux"; # where it is built, for a guest of any platform
+            builder = "${builder}/busybox";
             args = [
               "sh"
               "-euo"
@@ -33,57 +60,26 @@
         );
 
       initrd = run "initrd" { } ''
-        mkdir -p $out root/bin root/dev root/lib root/proc root/root root/sys
+        mkdir -p $out root/bin root/dev root/lib root/proc root/sys root/sysroot
         cp ${busybox}/busybox root/bin/busybox
-        cp -r ${./modules} root/lib/modules
+        cp -r ${initrdModules} root/lib/modules
         cp -r ${e2fsprogs} root/e2fsprogs
         cp ${./stage-1} root/init
         cp ${./cmdline} root/cmdline
         cp ${./store-layer.sh} root/store-layer.sh
+        cp -r ${fstab} root/fstab
         chmod +x root/init
         cd root
         find . -exec touch -h -d @1 {} +
         find . | sort | cpio -o -H newc -R 0:0 --renumber-inodes --ignore-devno >$out/initrd
       '';
 
-      kernelParams = [
-        "panic=-1"
-        "loglevel=4"
-        "nixvf.shares=xchg:/tmp/xchg,shared:/tmp/shared"
-      ];
+      kernelParams = samples."plain-26.05".KernelParams;
 
-      virtualisation = {
+      virtualisation = samples."plain-26.05".Settings // {
         cores = 2;
-        memorySize = 1024;
         diskImage = "$NIXVF_STATE/${name}.raw";
-        diskSize = 1024;
-        useDefaultFilesystems = true;
-        emptyDiskImages = [ ];
-        graphics = false;
-        resolution = {
-          x = 1024;
-          y = 768;
-        };
-        writableStore = true;
-        sharedDirectories = {
-          nix-store = {
-            source = "/nix/store";
-            target = "/nix/.ro-store";
-            writable = false;
-          };
-          xchg = {
-            source = ''"$TMPDIR"/xchg'';
-            target = "/tmp/xchg";
-            writable = true;
-          };
-          shared = {
-            source = ''"''${SHARED_DIR:-$TMPDIR/xchg}"'';
-            target = "/tmp/shared";
-            writable = true;
-          };
-        };
-        forwardPorts = [ ];
-        restrictNetwork = false;
+        # The samples are of aarch64-linux.
         rosetta = {
           enable = false;
           mountTag = "rosetta";
@@ -96,7 +92,7 @@
           inherit kernelParams system;
           init = "${out}/init";
           initrd = "${initrd}/initrd";
-          kernel = "${kernel}/bzImage";
+          kernel = "${kernel}/${kernelFile}";
           label = "nixvf test guest";
           toplevel = out;
         };
@@ -111,13 +107,16 @@
           }
           ''
             mkdir $out
-            ln -s ${kernel}/bzImage $out/kernel
+            ln -s ${kernel}/${kernelFile} $out/kernel
             ln -s ${initrd}/initrd $out/initrd
             echo -n "$params" >$out/kernel-params
-            echo -n $system >$out/system
+            echo -n ${system} >$out/system
             echo "$boot" >$out/boot.json
             cp ${./cmdline} $out/cmdline
             cp ${./nix-database.sh} $out/nix-database.sh
+            ln -s ${fstab} $out/fstab
+            ln -s ${initrdModules} $out/initrd-modules
+            ln -s ${./stage-2/modules} $out/modules
             for script in init profile check dhcp stop; do
               sed "s|@toplevel@|$out|g; s|@busybox@|${busybox}|g; s|@nix@|${nix}|g; s|@e2fsprogs@|${e2fsprogs}|g" ${./stage-2}/$script >$out/$script
               chmod +x $out/$script

@@ -59,6 +59,9 @@
             }
           )
         ];
+        # The module as the user's own import, in the two places where it can be.
+        imported = [ (vm ./nixvf/module.nix) ];
+        topLevel = [ ./nixvf/module.nix ];
         scripted = [ { boot.initrd.systemd.enable = lib.mkForce false; } ];
         systemd = [ { boot.initrd.systemd.enable = lib.mkForce true; } ];
         noRosetta = [ (vm { virtualisation.rosetta.enable = false; }) ];
@@ -66,11 +69,33 @@
         layerOnDisk = [ (vm { virtualisation.writableStoreUseTmpfs = false; }) ];
         readOnlyStore = [ (vm { virtualisation.writableStore = false; }) ];
         ignored = [
-          (vm {
-            virtualisation.qemu.options = [ "-vga std" ];
-            virtualisation.vlans = [ 1 ];
-            virtualisation.host.pkgs = { };
-          })
+          (vm (
+            { pkgs, ... }:
+            {
+              virtualisation.qemu.options = [ "-vga std" ];
+              virtualisation.tpm.deviceModel = "tpm-tis";
+              virtualisation.host.pkgs = pkgs;
+            }
+          ))
+        ];
+        # As in the flakes of Mac users: run-nixos-vm is then one for macOS.
+        macHost = [
+          (vm (
+            { pkgs, ... }:
+            let
+              inherit (pkgs) stdenv;
+              hostPlatform = stdenv.hostPlatform // {
+                isLinux = false;
+              };
+            in
+            {
+              virtualisation.host.pkgs = pkgs // {
+                stdenv = stdenv // {
+                  inherit hostPlatform;
+                };
+              };
+            }
+          ))
         ];
         useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];
         useEFIBoot = [ (vm { virtualisation.useEFIBoot = true; }) ];

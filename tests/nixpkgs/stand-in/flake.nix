@@ -25,6 +25,7 @@
                 stdenv.hostPlatform = {
                   inherit system;
                   isAarch64 = lib.hasPrefix "aarch64" system;
+                  isLinux = lib.hasSuffix "linux" system;
                 };
               };
             }

@@ -98,6 +98,8 @@ let
 
   attrsOf = type: {
     name = "attribute set of ${type.name}";
+    of = type;
+    join = other: attrsOf (type.join other.of);
     check = isAttrs;
     emptyValue = { };
     merge =
@@ -171,14 +173,17 @@ let
         check = v: from.check v || type.check v;
         merge = loc: defs: type.merge loc (map (d: d // { value = if from.check d.value then f d.value else d.value; }) defs);
       };
-    submodule = module: {
+    submodule = module: submodules [ module ];
+    submodules = modules: {
       name = "submodule";
+      inherit modules;
+      join = other: submodules (modules ++ other.modules);
       check = v: isAttrs v || builtins.isFunction v || builtins.isPath v;
       emptyValue = { };
       merge =
         loc: defs:
         (evalModules {
-          modules = [ module ] ++ map (d: { _file = d.file; config = d.value; }) defs;
+          modules = modules ++ map (d: { _file = d.file; config = d.value; }) defs;
           specialArgs.name = builtins.elemAt loc (length loc - 1);
         }).config;
     };
@@ -277,7 +282,10 @@ let
   evalOption =
     loc: decls: defs:
     let
-      decl = (head decls).value;
+      # An option may be declared more than once: submodules join.
+      decl = builtins.foldl' (
+        a: b: a // b // (if a ? type && b ? type then { type = a.type.join b.type; } else { })
+      ) { } (values decls);
       default = map (value: {
         inherit (head decls) file;
         value = mkOverride 1500 value;

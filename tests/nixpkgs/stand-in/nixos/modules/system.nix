@@ -16,6 +16,19 @@ let
   free = option (types.attrsOf types.anything) { };
   string = option (types.nullOr types.str) null;
   inherit (pkgs.stdenv.hostPlatform) system;
+  systemdInitrd = config.boot.initrd.systemd.enable;
+  # What stage 1 mounts without being asked.
+  earlyPaths = [
+    "/"
+    "/nix"
+    "/nix/store"
+    "/var"
+    "/var/log"
+    "/var/lib"
+    "/var/lib/nixos"
+    "/etc"
+    "/usr"
+  ];
 in
 {
   imports = [
@@ -28,24 +41,46 @@ in
       default = { };
       type = types.attrsOf (
         types.submodule (
-          { config, ... }:
+          { config, name, ... }:
+          let
+            inInitrd = config.neededForBoot || lib.elem name earlyPaths;
+            sysroot = lib.optionalString (inInitrd && systemdInitrd) "/sysroot";
+            overlay = map (dir: "${dir.name}=${sysroot}${dir.value}") (
+              lib.mapAttrsToList lib.nameValuePair config.overlay
+            );
+            mounts = map (path: "x-systemd.requires-mounts-for=${sysroot}${path}") config.depends;
+          in
           {
             options = {
+              mountPoint = option types.str name;
               device = string;
               fsType = option types.str "auto";
               options = mkOption {
                 type = types.listOf types.str;
                 default = [ "defaults" ];
               };
+              overlay = option (types.attrsOf types.str) { };
+              depends = strings;
               neededForBoot = bool false;
               noCheck = bool false;
               autoResize = bool false;
             };
-            config.options = lib.mkIf config.autoResize [ "x-systemd.growfs" ];
+            config = lib.mkMerge [
+              (lib.mkIf (config.overlay != { }) {
+                device = "overlay";
+                fsType = "overlay";
+                options = overlay;
+                depends = lib.attrValues config.overlay;
+              })
+              { options = lib.mkIf config.autoResize [ "x-systemd.growfs" ]; }
+              { options = lib.mkIf inInitrd [ "x-initrd.mount" ]; }
+              { options = lib.mkIf (mounts != [ ] && (!inInitrd || systemdInitrd)) mounts; }
+            ];
           }
         )
       );
     };
+    system.build.fileSystems = option types.raw (lib.attrValues config.fileSystems);
     boot = {
       isContainer = bool false;
       kernelParams = strings;
@@ -97,10 +132,6 @@ in
 
   config = {
     boot.kernelParams = [ "loglevel=4" ] ++ lib.optional config.boot.initrd.systemd.enable "root=fstab";
-    boot.initrd.availableKernelModules = [
-      "virtio_pci"
-      "virtio_blk"
-      "ahci"
-    ];
+    boot.initrd.availableKernelModules = [ "ahci" ];
   };
 }

@@ -18,7 +18,12 @@ let
   since = first: set: if builtins.compareVersions release first >= 0 then set else { };
   until = last: set: if builtins.compareVersions release last <= 0 then set else { };
 
-  virtiofs = release == "26.11";
+  hasWritable = release == "26.11";
+  virtiofs = hasWritable && cfg.host.pkgs.stdenv.hostPlatform.isLinux;
+  removed = mkOption {
+    type = types.raw;
+    visible = false;
+  };
   disk = types.submodule {
     options.size = mkOption { type = types.ints.positive; };
     options.driveConfig = option types.anything { };
@@ -52,7 +57,7 @@ in
             target = mkOption { type = types.path; };
           }
           // (
-            if virtiofs then
+            if hasWritable then
               { writable = option types.bool false; }
             else
               { securityModel = option types.str "mapped-xattr"; }
@@ -77,8 +82,6 @@ in
       );
     };
     restrictNetwork = option types.bool false;
-    vlans = option (types.listOf types.ints.unsigned) [ 1 ];
-    interfaces = option (types.attrsOf types.anything) { };
     writableStore = option types.bool cfg.mountHostNixStore;
     writableStoreUseTmpfs = option types.bool true;
     host.pkgs = option types.raw pkgs;
@@ -91,6 +94,10 @@ in
       diskInterface = option types.str "virtio";
       guestAgent.enable = option types.bool true;
       virtioKeyboard = option types.bool true;
+    }
+    // since "26.05" {
+      forceAccel = option types.bool false;
+      enableSharedMemory = option types.bool virtiofs;
     };
     useNixStoreImage = option types.bool false;
     mountHostNixStore = option types.bool (!cfg.useNixStoreImage && !cfg.useBootLoader);
@@ -113,15 +120,26 @@ in
       provisioning = option (types.nullOr types.str) null;
     };
     useDefaultFilesystems = option types.bool true;
-    useSecureBoot = option types.bool false;
     bios = ignored;
     bootLoaderDevice = option types.path "/dev/disk/by-id/virtio-root";
     bootPartition = option (types.nullOr types.path) null;
     useHostCerts = option types.bool false;
   }
-  // until "26.05" { msize = option types.ints.positive 16384; }
-  // since "26.05" { allInterfaces = option (types.attrsOf types.anything) { }; }
-  // since "26.05" { credentials = option (types.attrsOf types.anything) { }; };
+  // until "25.11" {
+    vlans = option (types.listOf types.ints.unsigned) [ 1 ];
+    interfaces = option (types.attrsOf types.anything) { };
+  }
+  // (if release == "26.05" then { nixStore9pCache = option types.str "loose"; } else { })
+  // until "26.05" {
+    msize = option types.ints.positive 16384;
+    useSecureBoot = option types.bool false;
+  }
+  // since "26.05" { credentials = option (types.attrsOf types.anything) { }; }
+  // since "26.11" {
+    msize = removed;
+    nixStore9pCache = removed;
+    useSecureBoot = removed;
+  };
 
   config = {
     virtualisation = {
@@ -133,13 +151,15 @@ in
       ];
       sharedDirectories =
         let
-          share = source: target: { inherit source target; } // (if virtiofs then { writable = true; } else { securityModel = "none"; });
+          share =
+            writable: source: target:
+            { inherit source target; } // (if hasWritable then { inherit writable; } else { securityModel = "none"; });
         in
         {
-          nix-store = mkIf cfg.mountHostNixStore (removeAttrs (share builtins.storeDir "/nix/.ro-store") [ "writable" ]);
-          xchg = share ''"$TMPDIR"/xchg'' "/tmp/xchg";
-          shared = share ''"''${SHARED_DIR:-$TMPDIR/xchg}"'' "/tmp/shared";
-          certs = mkIf cfg.useHostCerts (share ''"$TMPDIR"/certs'' "/etc/ssl/certs");
+          nix-store = mkIf cfg.mountHostNixStore (share false builtins.storeDir "/nix/.ro-store");
+          xchg = share true ''"$TMPDIR"/xchg'' "/tmp/xchg";
+          shared = share true ''"''${SHARED_DIR:-$TMPDIR/xchg}"'' "/tmp/shared";
+          certs = mkIf cfg.useHostCerts (share false ''"$TMPDIR"/certs'' "/etc/ssl/certs");
         };
       fileSystems = mkMerge [
         (builtins.listToAttrs (
@@ -149,17 +169,18 @@ in
               device = tag;
               neededForBoot = true;
               fsType = if virtiofs then "virtiofs" else "9p";
-              options =
-                if virtiofs then
-                  lib.optional (tag == "nix-store") "ro"
-                else
+              options = mkMerge [
+                (mkIf (!virtiofs) (
                   [
                     "trans=virtio"
                     "version=9p2000.L"
+                    "msize=16384"
                     "x-systemd.requires=modprobe@9pnet_virtio.service"
                   ]
-                  ++ lib.optional (release == "25.11") "msize=${toString cfg.msize}"
-                  ++ lib.optional (tag == "nix-store") "cache=loose";
+                  ++ lib.optional (tag == "nix-store") "cache=loose"
+                ))
+                (mkIf (hasWritable && !share.writable) [ "ro" ])
+              ];
             }
           ) cfg.sharedDirectories
         ))
@@ -180,13 +201,11 @@ in
           "/nix/store" = mkIf cfg.mountHostNixStore (
             if cfg.writableStore then
               {
-                device = "overlay";
-                fsType = "overlay";
-                options = [
-                  "lowerdir=/nix/.ro-store"
-                  "upperdir=/nix/.rw-store/upper"
-                  "workdir=/nix/.rw-store/work"
-                ];
+                overlay = {
+                  lowerdir = "/nix/.ro-store";
+                  upperdir = "/nix/.rw-store/upper";
+                  workdir = "/nix/.rw-store/work";
+                };
               }
             else
               {
@@ -207,6 +226,21 @@ in
     fileSystems = mkIf (cfg.fileSystems != { }) (lib.mkVMOverride cfg.fileSystems);
     services.timesyncd.enable = false;
     networking.dhcpcd.extraConfig = "noarp";
-    boot.initrd.availableKernelModules = [ "9p" "9pnet_virtio" ];
+    # From profiles/qemu-guest.nix.
+    boot.initrd.availableKernelModules = [
+      "virtio_net"
+      "virtio_pci"
+      "virtio_mmio"
+      "virtio_blk"
+      "virtio_scsi"
+      "9p"
+      "9pnet_virtio"
+    ];
+    boot.initrd.kernelModules = [
+      "virtio_balloon"
+      "virtio_console"
+      "virtio_rng"
+      "virtio_gpu"
+    ];
   };
 }

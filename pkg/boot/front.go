@@ -1,0 +1,201 @@
+package boot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/child"
+	"github.com/nixvf/nixvf/pkg/console"
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/vfkit"
+)
+
+// wantsKeeper reports whether a process of its own shall run the VM: one that
+// goes to the background, now or when the user at the terminal says so.
+func (c Config) wantsKeeper(doc *launchdoc.Document) bool {
+	if c.Leash != nil || c.Detach {
+		return c.Leash == nil
+	}
+	_, vm, err := vfkit.Parse(doc.Argv[1:])
+	return err == nil && usesStdio(vm) && console.Find(c.Stdout) != nil
+}
+
+// untilGone returns a context that ends also when the front does, and with it
+// whatever the keeper was about to do.
+func (c Config) untilGone(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	if c.Leash != nil {
+		go func() {
+			<-c.Leash.Gone()
+			cancel()
+		}()
+	}
+	return ctx, cancel
+}
+
+// lead starts the keeper and stands in front of it until the VM has ended or is
+// in the background. The status is the keeper's, and so is the message about
+// it.
+func (c Config) lead(doc *launchdoc.Document) (int, error) {
+	f, err := leash.Start(c.Keeper())
+	if err != nil {
+		return 1, err
+	}
+	defer passSignals(f)()
+	var last leash.Report
+	for {
+		r, err := f.Next()
+		if err != nil { // the leash has been let go
+			break
+		}
+		last = r
+	}
+	switch last.State {
+	case leash.Running:
+		return c.inBackground(last.VM)
+	case leash.Exec:
+		return c.awaitExec(f, doc, last.VM)
+	}
+	status := child.StatusOf(f.State())
+	switch {
+	case status > 128 && f.State().ExitCode() < 0:
+		return status, endOf("the process that ran the VM", status, "")
+	case status == 0 && c.Detach:
+		return 1, errors.New("the VM has ended already")
+	}
+	return status, nil // the keeper has said why
+}
+
+// Attach gives the console of the VM called id, which runs in the background,
+// to the terminal that stdout is, until the user leaves or the VM ends. The
+// status is then the VM's.
+func Attach(id string, c Config) (int, error) {
+	if err := bootdoc.CheckID(id); err != nil {
+		return 2, err
+	}
+	vm, err := c.Host.VM(id, "", "")
+	if err != nil {
+		return 1, err
+	}
+	if console.Find(c.Stdout) == nil {
+		return 1, errors.New("--attach: stdout is no terminal")
+	}
+	f, err := leash.Connect(filepath.Join(vm.Sockets(c.UID), "console.sock"), c.Stdout)
+	if err != nil {
+		return 1, fmt.Errorf("%s is not running, or has no console to attach to: %w", id, err)
+	}
+	defer passSignals(f)()
+	for {
+		r, err := f.Next()
+		switch {
+		case err != nil:
+			return 1, fmt.Errorf("%s: the process that ran it was killed", id)
+		case r.State == leash.Refused:
+			return 1, fmt.Errorf("%s: %s", id, r.Why)
+		case r.State == leash.Detached:
+			return 0, nil
+		case r.State == leash.Ended && r.Why != "":
+			return r.Status, errors.New(r.Why)
+		case r.State == leash.Ended:
+			return r.Status, nil
+		}
+	}
+}
+
+// passSignals passes on what comes to the front, until the returned function
+// is called.
+func passSignals(f *leash.Front) (stop func()) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGWINCH)
+	go func() {
+		for s := range signals {
+			f.Signal(s.(syscall.Signal))
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+	}
+}
+
+// inBackground tells the user, or a script, of a VM that runs on without us.
+func (c Config) inBackground(vm leash.VM) (int, error) {
+	if !c.Detach {
+		c.Say("%s runs on as process %d, its console goes to %s", vm.ID, vm.PID, vm.Console)
+		return 0, nil
+	}
+	data, err := json.MarshalIndent(vm, "", "  ")
+	c.Print(append(data, '\n'))
+	return 0, err
+}
+
+// awaitExec waits until vfkit, which has taken the keeper's place, runs the VM.
+// Nobody needs its REST socket after that, and nobody will be there to remove
+// it.
+func (c Config) awaitExec(f *leash.Front, doc *launchdoc.Document, vm leash.VM) (int, error) {
+	at, err := c.placeOf(doc)
+	if err != nil {
+		return 1, err
+	}
+	rest := vm.Sockets["rest"]
+	delete(vm.Sockets, "rest")
+	defer func() {
+		os.Remove(rest)
+		os.Remove(filepath.Dir(rest)) // unless there is more in it
+	}()
+	for {
+		if running, _ := vfkitRuns(rest); running {
+			return c.inBackground(vm)
+		}
+		select {
+		case <-f.Done():
+			status := child.StatusOf(f.State())
+			return max(status, 1), endOf("vfkit", status, at.Log("vfkit"))
+		case <-time.After(pollRunning):
+		}
+	}
+}
+
+// placeOf returns where the VM of a document is. The document's id goes before
+// NIXVF_ID, which nixvf-args has seen already.
+func (c Config) placeOf(doc *launchdoc.Document) (place.VM, error) {
+	name := doc.Name
+	if name == "" {
+		name = "vm"
+	}
+	return c.Host.VM(doc.ID, "", name)
+}
+
+// describe returns what others may know of a VM that goes to the background.
+func (m *machine) describe(console string) leash.VM {
+	vm := leash.VM{ID: m.place.ID, PID: os.Getpid(), Console: console, Sockets: m.vmm.sockets()}
+	for _, d := range config.FilterDevices[*config.VirtioVsock](m.vm) {
+		if d.SocketURL != "" {
+			vm.Sockets[fmt.Sprintf("vsock-%d", d.Port)] = d.SocketURL
+		}
+	}
+	return vm
+}
+
+// logFile returns the file that the VM's first console is written to, or "".
+func (m *machine) logFile() string {
+	serials := config.FilterDevices[*config.VirtioSerial](m.vm)
+	i := slices.IndexFunc(serials, func(d *config.VirtioSerial) bool { return d.LogFile != "" })
+	if i < 0 {
+		return ""
+	}
+	return serials[i].LogFile
+}

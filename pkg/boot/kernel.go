@@ -1,0 +1,97 @@
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/fault"
+)
+
+// platforms names Go's architectures as Nix does.
+var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
+
+// hostSystem is the platform of guests that this host's CPU can run itself.
+func hostSystem() string { return platforms[runtime.GOARCH] }
+
+// guestSystem is the guest's platform: the document's, else what the kernel was
+// made for, else the host's.
+func (m *machine) guestSystem() string {
+	if m.doc.System != "" {
+		return m.doc.System
+	}
+	if linux, ok := m.vm.Bootloader.(*config.LinuxBootloader); ok {
+		if head, err := readKernel(linux.VmlinuzPath); err == nil && head.system() != "" {
+			return head.system()
+		}
+	}
+	return hostSystem()
+}
+
+// checkKernel reports a kernel that the VMM could not start. For arm64 that is
+// anything but an uncompressed Image: Apple's Virtualization.framework unpacks
+// nothing.
+func (m *machine) checkKernel(path string) error {
+	head, err := readKernel(path)
+	if err != nil {
+		return fmt.Errorf("kernel: %w", err)
+	}
+	system, made := m.guestSystem(), head.system()
+	switch packed := head.packed(); {
+	case made != "" && made != system:
+		return fmt.Errorf("kernel: %s is made for %s, and the guest is %s", path, made, system)
+	case packed != "":
+		return fault.Hint(fmt.Errorf("kernel: %s is %s: it must be unpacked first", path, packed),
+			"the kernel's build has the unpacked one as arch/arm64/boot/Image")
+	case system == "aarch64-linux" && made == "":
+		return fmt.Errorf("kernel: %s is no kernel for arm64: it should be an uncompressed Image", path)
+	}
+	return nil
+}
+
+// kernelHead is the beginning of a kernel's file, zeros where that is shorter.
+type kernelHead [0x206]byte
+
+func readKernel(path string) (head kernelHead, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return head, err
+	}
+	defer f.Close()
+	if _, err = io.ReadFull(f, head[:]); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return head, err
+}
+
+// system is the platform that a kernel was made for: "HdrS" at 0x202 is an x86
+// bzImage (Documentation/arch/x86/boot.rst), "ARM\x64" at 0x38 an arm64 Image
+// (Documentation/arch/arm64/booting.rst). "" means that it is neither.
+func (h kernelHead) system() string {
+	switch {
+	case string(h[0x202:0x206]) == "HdrS":
+		return "x86_64-linux"
+	case string(h[0x38:0x3c]) == "ARM\x64":
+		return "aarch64-linux"
+	}
+	return ""
+}
+
+// packed says how a kernel is compressed, "" when it is not: by its magic
+// number (RFC 1952; RFC 8878; the kernel's
+// drivers/firmware/efi/libstub/zboot-header.S).
+func (h kernelHead) packed() string {
+	switch {
+	case string(h[:2]) == "\x1f\x8b":
+		return "compressed with gzip"
+	case string(h[:4]) == "\x28\xb5\x2f\xfd":
+		return "compressed with zstd"
+	case string(h[4:8]) == "zimg":
+		return "a compressed EFI program (zboot)"
+	}
+	return ""
+}

@@ -1,0 +1,67 @@
+package boot
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+)
+
+func TestWhyWritable(t *testing.T) {
+	tests := []struct {
+		name     string
+		owner    bool
+		uid      int
+		writable bool
+		want     string
+	}{
+		{"multi-user Nix", false, 501, false, ""},
+		{"single-user Nix", true, 501, true, "it belongs to this user"},
+		{"a mode that its owner can change", true, 501, false, "it belongs to this user"},
+		{"by its group or everybody", false, 501, true, "this user may write to it"},
+		{"root", false, 0, false, "vfkit runs as root"},
+	}
+	for _, tt := range tests {
+		if got := whyWritable(tt.owner, tt.uid, tt.writable); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestSharesStay checks a share, has it replaced, by itself and by a link, and
+// looks again.
+func TestSharesStay(t *testing.T) {
+	dir := t.TempDir()
+	share, link, other := filepath.Join(dir, "share"), filepath.Join(dir, "link"), filepath.Join(dir, "other")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Mkdir(share, 0o700))
+	must(os.Mkdir(other, 0o700))
+	must(os.Symlink(share, link))
+	m := &machine{doc: &launchdoc.Document{}, shares: seen{}}
+	for _, path := range []string{share, link} {
+		d := &config.VirtioFs{SharedDir: path, DirectorySharingConfig: config.DirectorySharingConfig{MountTag: "x"}}
+		must(m.checkShare(d))
+	}
+	must(m.shares.unchanged())
+
+	must(os.Remove(link))
+	must(os.Symlink(other, link))
+	err := m.shares.unchanged()
+	if err == nil || !strings.Contains(err.Error(), "share "+link+": replaced by something else") || strings.Contains(err.Error(), share) {
+		t.Errorf("a link that leads elsewhere: %v", err)
+	}
+	must(os.Rename(share, share+".old"))
+	must(os.Symlink("/", share))
+	if err := m.shares.unchanged(); err == nil || !strings.Contains(err.Error(), "share "+share+": replaced") {
+		t.Errorf("a link in a directory's place: %v", err)
+	}
+}

@@ -1,0 +1,91 @@
+package boot
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/crc-org/vfkit/pkg/config"
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/nixvf/nixvf/pkg/vsock"
+)
+
+const (
+	// sshPort is where sshd listens in guests whose systemd is 256 or newer
+	// (systemd-ssh-generator(8)).
+	sshPort = 22
+	// socketWait is how long the VMM may take to make its sockets.
+	socketWait = 30 * time.Second
+)
+
+// vsockPorts returns the guest's ports that are sockets on the host.
+func (m *machine) vsockPorts() []*config.VirtioVsock {
+	var ports []*config.VirtioVsock
+	for _, d := range config.FilterDevices[*config.VirtioVsock](m.vm) {
+		if !d.Listen {
+			ports = append(ports, d)
+		}
+	}
+	return ports
+}
+
+// serveVsock makes the sockets that lead to the guest, where the VMM does not.
+func (v *qemuVMM) serveVsock() error {
+	for _, port := range v.plan.Vsock {
+		_, err := vsock.Serve(port.Socket, func() (vsock.Conn, error) { return vsock.Dial(v.plan.CID, port.Port) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vfkit makes its sockets itself.
+func (v *vfkitVMM) serveVsock() error { return nil }
+
+// tellVsock says how each of the guest's ports is reached, once its socket is
+// there: vfkit only logs that it cannot make one.
+func (s *session) tellVsock() {
+	for _, d := range s.vsockPorts() {
+		for start := time.Now(); !isSocket(d.SocketURL); {
+			select {
+			case <-s.vmm.Done():
+				return
+			case <-time.After(pollRunning):
+			}
+			if time.Since(start) > socketWait {
+				s.note("warning: vsock port %d cannot be reached: %s has not made %s", d.Port, s.vmm.Name, d.SocketURL)
+				return
+			}
+		}
+		s.note("vsock port %d: %s", d.Port, reach(d, s.doc.Name))
+	}
+}
+
+func isSocket(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().Type() == fs.ModeSocket
+}
+
+// reach returns the command that uses a port's socket: ssh's for its port, in
+// which a shell reads ProxyCommand once more.
+func reach(d *config.VirtioVsock, name string) string {
+	connect := "nc -U " + quoted(d.SocketURL)
+	if d.Port != sshPort {
+		return connect
+	}
+	if name == "" {
+		name = "vm"
+	}
+	return fmt.Sprintf("ssh -o ProxyCommand=%s root@%s", quoted(connect), quoted(name))
+}
+
+// quoted is text as a word of a shell.
+func quoted(text string) string {
+	if word, err := syntax.Quote(text, syntax.LangPOSIX); err == nil {
+		return word
+	}
+	return text // no path that is in use holds NUL
+}

@@ -1,0 +1,158 @@
+// Package leash joins a VM's keeper, the process that runs it, with the process
+// in front of it, which is the shell's job. The keeper is in a session of its
+// own, where no signal of the terminal or of a process group reaches it; over
+// the leash it gets those that came to the front, and it notices when the front
+// is gone. Letting the leash go is all that it takes to put the VM in the
+// background.
+//
+// The leash is a Unix socket: to the keeper go signals' numbers, a byte each,
+// to the front reports, a line of JSON each. A front that comes later brings
+// its terminal along as a file descriptor (unix(7), SCM_RIGHTS). This package
+// imports nothing of nixvf.
+package leash
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// State says what has become of the VM, or of the front.
+type State string
+
+const (
+	Running  State = "running"  // the VM runs in the background from now on
+	Exec     State = "exec"     // the keeper's process is about to become the VMM
+	Refused  State = "refused"  // the front cannot have the console
+	Attached State = "attached" // the front has the console
+	Detached State = "detached" // it has no longer
+	Ended    State = "ended"    // the VM has ended
+)
+
+// Report is what a keeper says to a front.
+type Report struct {
+	State  State  `json:"state"`
+	Why    string `json:"why,omitempty"`
+	Status int    `json:"status,omitempty"` // of a VM that has ended
+	VM     VM     `json:"vm"`
+}
+
+// VM describes a VM in the background.
+type VM struct {
+	ID      string            `json:"id"`
+	PID     int               `json:"pid"`     // TERM to it shuts the guest down
+	Console string            `json:"console"` // file or pseudo-terminal, "" if there is none
+	Sockets map[string]string `json:"sockets"` // paths, by purpose
+}
+
+// keeperFD is the descriptor on which a keeper finds its leash.
+const keeperFD = 3
+
+// Keeper is the keeper's end of a leash. On nil, its methods do nothing.
+type Keeper struct {
+	conn     *net.UnixConn
+	gone     chan struct{}
+	released sync.Once
+}
+
+// Held returns the leash on which this process was started. Each signal that
+// comes over it is passed to signal.
+func Held(signal func(syscall.Signal)) (*Keeper, error) {
+	unix.CloseOnExec(keeperFD)
+	conn, err := connOf(os.NewFile(keeperFD, "leash"))
+	if err != nil {
+		return nil, err
+	}
+	return Hold(conn, signal), nil
+}
+
+// Hold returns the keeper's end of a leash on conn.
+func Hold(conn *net.UnixConn, signal func(syscall.Signal)) *Keeper {
+	k := &Keeper{conn: conn, gone: make(chan struct{})}
+	go func() {
+		defer close(k.gone)
+		signals := bufio.NewReader(conn)
+		for {
+			b, err := signals.ReadByte()
+			if err != nil {
+				return
+			}
+			signal(syscall.Signal(b))
+		}
+	}()
+	return k
+}
+
+// Gone is closed when the front has ended, or the leash was let go.
+func (k *Keeper) Gone() <-chan struct{} {
+	if k == nil {
+		return nil
+	}
+	return k.gone
+}
+
+// Report says something to the front. That nobody hears it is no error: a
+// front may end at any time, and then Gone tells.
+func (k *Keeper) Report(r Report) {
+	if k != nil {
+		_ = json.NewEncoder(k.conn).Encode(r)
+	}
+}
+
+// Release lets the leash go.
+func (k *Keeper) Release() {
+	if k != nil {
+		k.released.Do(func() { k.conn.Close() })
+	}
+}
+
+// Receive returns the file that a front brought along.
+func Receive(conn *net.UnixConn) (*os.File, error) {
+	oob := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := conn.ReadMsgUnix(make([]byte, 1), oob)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(messages) != 1 {
+		return nil, errors.New("no terminal came along")
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, errors.New("no terminal came along")
+	}
+	unix.CloseOnExec(fds[0])
+	return os.NewFile(uintptr(fds[0]), "terminal"), nil
+}
+
+// Redirect makes log the standard output and error of this process, which has
+// left the terminal. Stdin was a document, and has been read.
+func Redirect(log *os.File) error {
+	for fd := 1; fd <= 2; fd++ {
+		if err := unix.Dup2(int(log.Fd()), fd); err != nil {
+			return os.NewSyscallError("dup2", err)
+		}
+	}
+	return nil
+}
+
+// connOf makes a connection of a socket's file, which it closes.
+func connOf(file *os.File) (*net.UnixConn, error) {
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, err
+	}
+	c, ok := conn.(*net.UnixConn)
+	if !ok {
+		conn.Close()
+		return nil, errors.New("the leash is no Unix socket")
+	}
+	return c, nil
+}

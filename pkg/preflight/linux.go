@@ -1,0 +1,58 @@
+package preflight
+
+import (
+	"strings"
+
+	"github.com/nixvf/nixvf/pkg/boot"
+	"github.com/nixvf/nixvf/pkg/qemu"
+)
+
+func (c *check) qemu(given string) {
+	_, cpu := c.Platform()
+	name := "qemu-system-" + strings.TrimSuffix(guests[cpu], "-linux")
+	path, err := c.program(given, name)
+	if err != nil {
+		c.problem("QEMU", "install QEMU (Debian: qemu-system-x86 or qemu-system-arm)", "%v", err)
+		return
+	}
+	version, err := c.Run(c.ctx, path, "--version")
+	if err == nil {
+		err = boot.CheckQEMUVersion(version)
+	}
+	if err != nil {
+		c.problem("QEMU", "install a newer QEMU, or name it with --qemu", "%s: %s", path, firstLine(err.Error()))
+		return
+	}
+	c.ok("QEMU", "%s, %s", firstLine(version), path)
+}
+
+func (c *check) kvm() {
+	const device = "/dev/kvm"
+	switch err := c.Writable(device); {
+	case err == nil:
+		c.ok("KVM", "guests run at full speed")
+	case c.Exists(device):
+		c.warn("KVM", "add this user to the group that owns /dev/kvm (often kvm)", "this user cannot use it: guests run slowly")
+	default:
+		c.warn("KVM", "switch virtualization on in the firmware, and modprobe kvm", "there is none: guests run slowly")
+	}
+}
+
+func (c *check) virtiofsd(given string) {
+	path, err := c.program(given, append([]string{"virtiofsd"}, qemu.Daemons...)...)
+	if err != nil {
+		c.problem("virtiofsd", "install virtiofsd (in older distributions a part of QEMU's packages)", "%v", err)
+		return
+	}
+	// Its output tells more than its exit status, which is an error for some.
+	help, _ := c.Run(c.ctx, path, "--help")
+	daemon, err := qemu.NewDaemon(path, help)
+	switch {
+	case err != nil:
+		c.problem("virtiofsd", "the one in Rust (Debian 13, nixpkgs) needs no root", "%s", firstLine(err.Error()))
+	case daemon.Rust:
+		c.ok("virtiofsd", "%s", path)
+	default:
+		c.ok("virtiofsd", "%s, QEMU's old one", path)
+	}
+}

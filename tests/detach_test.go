@@ -1,0 +1,247 @@
+//go:build linux
+
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// backgroundVM is what nixvf-boot --detach prints.
+type backgroundVM struct {
+	ID      string            `json:"id"`
+	PID     int               `json:"pid"`
+	Console string            `json:"console"`
+	Sockets map[string]string `json:"sockets"`
+}
+
+// detach runs nixvf-boot --detach as a script does, which reads all that comes
+// from it until nobody can write any more.
+func detach(t *testing.T, document string, env []string, args ...string) (vm backgroundVM, status int, said string) {
+	t.Helper()
+	stdin, err := os.Open(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	cmd := exec.Command(filepath.Join(bin, "nixvf-boot"), append([]string{"--detach"}, args...)...)
+	var out, errs bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errs
+	cmd.Env = append(os.Environ(), env...)
+	cmd.WaitDelay = patience
+	_ = cmd.Run() // its status is read off ProcessState
+	if status = cmd.ProcessState.ExitCode(); status == 0 {
+		if err := json.Unmarshal(out.Bytes(), &vm); err != nil {
+			t.Fatalf("stdout is no JSON: %v: %q", err, out.String())
+		}
+	} else if out.Len() > 0 {
+		t.Errorf("a failure prints %q on stdout", out.String())
+	}
+	return vm, status, errs.String()
+}
+
+// stop ends a VM in the background as its user would.
+func (vm backgroundVM) stop(t *testing.T, env []string) {
+	t.Helper()
+	if err := syscall.Kill(vm.PID, syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	expectNone(t, env)
+}
+
+// expectFile waits until a file holds text.
+func expectFile(t *testing.T, path, text string) {
+	t.Helper()
+	var data []byte
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if data, _ = os.ReadFile(path); strings.Contains(string(data), text) {
+			return
+		}
+	}
+	t.Errorf("%s does not hold %q but %q", path, text, data)
+}
+
+// TestDetach runs VMs in the background, two side by side, and none twice.
+func TestDetach(t *testing.T) {
+	document, env := standInDocument(t)
+	vm, status, said := detach(t, document, env, "--vmm", "vfkit")
+	if status != 0 || said != "" {
+		t.Fatalf("status %d, %q", status, said)
+	}
+	t.Cleanup(func() { expectNone(t, env) })
+	dir := strings.TrimPrefix(env[0], "XDG_STATE_HOME=") + "/nixvf/vm-1/"
+	if vm.ID != "vm-1" || vm.Console != dir+"console.log" || vm.Sockets["rest"] != dir+"run/rest.sock" {
+		t.Errorf("%+v", vm)
+	}
+	expectFile(t, vm.Console, "stand-in guest is up")
+
+	_, status, said = detach(t, document, env, "--vmm", "vfkit")
+	if want := "nixvf-boot: vm-1 is running already, as process " + strconv.Itoa(vm.PID) + "\n"; status != 1 || said != want {
+		t.Errorf("the same again: status %d, %q", status, said)
+	}
+
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := filepath.Join(filepath.Dir(document), "second.json")
+	changed := strings.NewReplacer("vm-1", "vm-2", "disk.raw", "disk2.raw").Replace(string(text))
+	if err := os.WriteFile(second, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other, status, said := detach(t, second, env, "--vmm", "vfkit")
+	if status != 0 || other.PID == vm.PID {
+		t.Fatalf("another VM: status %d, %q, %+v", status, said, other)
+	}
+	if err := syscall.Kill(other.PID, syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	expectFile(t, other.Console, "asked to Stop")
+	vm.stop(t, env)
+	expectFile(t, vm.Console, "asked to Stop")
+	if _, err := os.Lstat(dir + "run"); !os.IsNotExist(err) {
+		t.Errorf("the run directory is left: %v", err)
+	}
+
+	again, status, said := detach(t, document, env, "--vmm", "vfkit")
+	if status != 0 {
+		t.Fatalf("the next start: status %d, %q", status, said)
+	}
+	again.stop(t, env)
+	if log, _ := os.ReadFile(again.Console); strings.Count(string(log), "guest is up") != 2 {
+		t.Errorf("the log of two runs: %q", log)
+	}
+}
+
+// TestDetachFails reports what goes wrong before the VM runs where it was
+// started.
+func TestDetachFails(t *testing.T) {
+	document, env := standInDocument(t)
+	vm, status, said := detach(t, document, append(env, "STANDIN=crash"), "--vmm", "vfkit")
+	if status != 1 || !strings.Contains(said, "nixvf-boot: vfkit ended with status 1: Error: the stand-in's guest crashed\n") {
+		t.Errorf("status %d, %q, %+v", status, said, vm)
+	}
+	_, status, said = detach(t, document, env, "--vmm", "vfkit", "--vfkit", "/nowhere/vfkit")
+	if status != 1 || !strings.HasPrefix(said, "nixvf-boot: /nowhere/vfkit: no such program\n") {
+		t.Errorf("status %d, %q", status, said)
+	}
+	expectNone(t, env)
+}
+
+// TestDetachExec: with the console on a file, the process in the background is
+// vfkit itself.
+func TestDetachExec(t *testing.T) {
+	document, env := standInDocument(t)
+	dir := filepath.Dir(document)
+	log := filepath.Join(dir, "my.log")
+	argv, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(bytes.Replace(argv, []byte("serial,stdio"), []byte("serial,logFilePath="+log), 1), &doc); err != nil {
+		t.Fatal(err)
+	}
+	delete(doc, "directories")
+	if argv, err = json.Marshal(doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(document, argv, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	vm, status, said := detach(t, document, env, "--vmm", "vfkit")
+	if status != 0 || said != "" {
+		t.Fatalf("status %d, %q", status, said)
+	}
+	t.Cleanup(func() { expectNone(t, env) })
+	if pids := processes(t, "vfkit", env); len(pids) != 1 || pids[0] != vm.PID || vm.Console != log {
+		t.Errorf("%+v, while vfkit is %v", vm, pids)
+	}
+	if pids := processes(t, "nixvf-boot", env); len(pids) > 0 {
+		t.Errorf("nixvf-boot is still there: %v", pids)
+	}
+	if left, _ := filepath.Glob(dir + "/state/nixvf/vm-1/run"); len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+	expectFile(t, log, "stand-in guest is up")
+	vm.stop(t, env)
+
+	_, status, said = detach(t, document, append(env, "STANDIN=crash"), "--vmm", "vfkit")
+	if status != 1 || !strings.Contains(said, "nixvf-boot: vfkit ended with status 1: Error: the stand-in's guest crashed\n") {
+		t.Errorf("status %d, %q", status, said)
+	}
+}
+
+// TestDetachKeys leaves a VM with ctrl-] d, comes back to it and leaves in other
+// ways.
+func TestDetachKeys(t *testing.T) {
+	document, env := standInDocument(t)
+	boot := filepath.Join(bin, "nixvf-boot")
+	s := onScreen(t, document, env, boot, "--vmm", "vfkit")
+	t.Cleanup(func() { expectNone(t, env) })
+	s.expect("stand-in guest is up\r\n")
+	s.press("\x1dd")
+	s.expect("nixvf-boot: vm-1 runs on as process ")
+	s.end(0)
+	if pids := processes(t, "vfkit", env); len(pids) != 1 {
+		t.Fatalf("%d vfkits run, not one", len(pids))
+	}
+
+	attach := func() *screen { return onScreen(t, document, env, boot, "--attach", "vm-1") }
+	v := attach()
+	v.pressUntil("a")
+	w := attach()
+	w.expect("nixvf-boot: vm-1: its console is on another terminal\r\n")
+	w.end(1)
+	v.press("\x1dd")
+	v.end(0)
+
+	v = attach()
+	v.pressUntil("b")
+	if err := v.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = v.cmd.Wait() // it was killed
+	v.expectRestored()
+
+	v = attach()
+	v.pressUntil("c")
+	if err := v.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	v.end(0)
+
+	v = attach()
+	v.pressUntil("d")
+	v.press("\x1d.")
+	v.expect("nixvf-boot: ctrl-] .: asking the guest to stop; once more forces it\r\n")
+	v.expect("asked to Stop\r\n")
+	v.end(0)
+
+	v = attach()
+	v.expect("nixvf-boot: vm-1 is not running, or has no console to attach to: ")
+	v.end(1)
+	log, err := os.ReadFile(filepath.Join(filepath.Dir(document), "state/nixvf/vm-1/console.log"))
+	if want := "abcdasked to Stop\r\n"; err != nil || string(log) != want {
+		t.Errorf("console.log holds %q (%v), not %q", log, err, want)
+	}
+}
+
+// TestDetachSize passes the terminal's size on, at the start and when it changes.
+func TestDetachSize(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("stand-in guest is up\r\n")
+	s.resize(33, 101)
+	s.expect("size is 33 101\r\n")
+	s.press("\x1d.")
+	s.end(0)
+}
