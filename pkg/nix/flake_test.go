@@ -33,7 +33,7 @@ func TestOrigin(t *testing.T) {
 func TestHashed(t *testing.T) {
 	const self, in = `"locked": {"narHash": "sha256-x"}`, `{"locked": {"narHash": "sha256-y"}}`
 	for meta, want := range map[string]bool{
-		self + `, "locks": {"root": "r", "nodes": {"r": {}}}`:                               true,
+		self + `, "locks": {"root": "r", "nodes": {"r": {}}}`:                                true,
 		self + `, "locks": {"root": "r", "nodes": {"r": {}, "a": ` + in + `}}`:               true,
 		self + `, "locks": {"root": "r", "nodes": {"r": {}, "a": ` + in + `, "b": {}}}`:      false,
 		self + `, "locks": {"root": "r", "nodes": {"r": {}, "b": {"locked": {"rev": "x"}}}}`: false,
