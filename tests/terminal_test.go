@@ -16,6 +16,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/nixvf/nixvf/pkg/boot"
 )
 
 // patience is how long a test waits for what should come soon. A guest under
@@ -224,7 +226,7 @@ func TestTerminalTwiceForces(t *testing.T) {
 	s.expect("asked to Stop\r\n")
 	s.press("\x1d.")
 	s.expect("asked twice: ending vfkit by force")
-	s.end(128 + int(syscall.SIGKILL))
+	s.end(boot.StatusForced)
 }
 
 func TestTerminalStopTimeout(t *testing.T) {
@@ -233,7 +235,20 @@ func TestTerminalStopTimeout(t *testing.T) {
 	s.expect("stand-in guest is up\r\n")
 	s.press("\x1d.")
 	s.expect("the guest did not stop within 1s: ending vfkit by force")
-	s.end(128 + int(syscall.SIGKILL))
+	s.end(boot.StatusTimeLimit)
+}
+
+// TestTerminalGroup sends a signal to the process group at the terminal: the
+// VMM does not get it, and nixvf-boot takes it for one request.
+func TestTerminalGroup(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("stand-in guest is up\r\n")
+	if err := syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.expect("asked to Stop\r\n")
+	s.end(0)
 }
 
 // TestTerminalAfterKill kills nixvf-boot itself, which cannot restore the
@@ -258,10 +273,10 @@ func TestTerminalOfGuest(t *testing.T) {
 	needGuest(t)
 	tr := newTrial(t)
 	document, env := guestDocument(tr), tr.env
-	boot := filepath.Join(bin, "nixvf-boot")
+	program := filepath.Join(bin, "nixvf-boot")
 	const prompt = "nixvf-guest# "
 
-	s := onScreen(t, document, env, boot)
+	s := onScreen(t, document, env, program)
 	s.expect(prompt)
 	s.press("sleep 1000; echo sleep=$?\r")
 	s.expect("sleep=$?\r\n")
@@ -278,23 +293,23 @@ func TestTerminalOfGuest(t *testing.T) {
 		t.Fatalf("--detach: status %d, %q", status, said)
 	}
 	expectFile(t, vm.Console, prompt)
-	s = onScreen(t, document, env, boot, "--attach", vm.ID)
+	s = onScreen(t, document, env, program, "--attach", vm.ID)
 	s.pressUntil("echo back $((40+2))\r")
 	s.expect("back 42\r\n")
 	s.press("\x1dd")
 	s.end(0)
-	s = onScreen(t, document, env, boot, "--attach", vm.ID)
+	s = onScreen(t, document, env, program, "--attach", vm.ID)
 	s.pressUntil("\r")
 	s.press("\x1d.")
 	s.end(0)
 
-	s = onScreen(t, document, env, boot)
+	s = onScreen(t, document, env, program)
 	s.expect(prompt)
 	s.resize(33, 101)
 	s.press("\x1dd")
 	s.expect(" runs on as process ")
 	s.end(0)
-	s = onScreen(t, document, env, boot, "--attach", vm.ID)
+	s = onScreen(t, document, env, program, "--attach", vm.ID)
 	s.pressUntil("\r")
 	killVMM(t, tr.mark())
 	s.expect("nixvf-boot: qemu was ended by a signal: killed\r\n")

@@ -28,7 +28,12 @@ every key goes to the guest, "ctrl-] ." stops it, once more forces it, and
 
 The input is the JSON of nixvf-args, a JSON array of vfkit's arguments, or the
 arguments themselves, one a line or NUL-terminated. INT, TERM and HUP ask the
-guest to shut down. The exit status is the VMM's; 128+N when signal N ended it.`
+guest to shut down.
+
+Exit status: 0 the guest shut down, or the VM runs in the background; 1 failure;
+2 wrong usage; 124 the guest did not stop within --stop-timeout; 125 it was forced
+by asking twice; 128+N signal N ended the VMM, or nixvf-boot before the VM ran;
+any other is the VMM's.`
 
 type flags struct {
 	VMM         string        `name:"vmm" enum:"auto,vfkit,qemu" default:"auto" help:"What runs the VM: auto, vfkit or qemu."`

@@ -41,6 +41,7 @@ type flags struct {
 	NoLink  bool   `help:"Make no links in the state directory."`
 	NoBuild bool   `help:"Print the settings and build nothing."`
 	Strict  bool   `help:"Refuse a configuration that sets options without effect, instead of a warning."`
+	Fresh   bool   `help:"Evaluate again, although nothing has changed since the last time."`
 	ID      string `name:"id" placeholder:"ID" help:"The id of the VM, which its state goes by."`
 	cli.Common
 }
@@ -62,7 +63,7 @@ func (f *flags) run(ctx context.Context, t *cli.Tool) error {
 		log.Trace = func(command string) { t.Say("%s", command) }
 	}
 	request := eval.Request{
-		Flake: f.Flake, ID: f.ID, NoLink: f.NoLink, OutLink: f.OutLink, Options: t.Rest, Strict: f.Strict,
+		Flake: f.Flake, ID: f.ID, NoLink: f.NoLink, OutLink: f.OutLink, Options: t.Rest, Strict: f.Strict, Fresh: f.Fresh,
 		Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, Log: log,
 		Say: func(kind, text string) { t.Say("%s: %s", kind, text) },
 	}

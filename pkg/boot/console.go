@@ -203,7 +203,7 @@ func (s *session) frontGone() {
 		s.background()
 		return
 	}
-	s.forced = true
+	s.forced = 128 + int(syscall.SIGKILL) // as the front ended, for those who ask later
 	s.vmm.End()
 }
 

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/nixvf/nixvf/pkg/child"
+	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/roots"
@@ -27,7 +28,7 @@ type session struct {
 	logs     []*os.File
 	address  <-chan netip.Addr // the guest's, when it is known
 	unkept   <-chan string     // a warning about the garbage collector's roots
-	forced   bool
+	forced   int               // the exit status when it was ended by force, else 0
 	sessionConsole
 }
 
@@ -179,8 +180,10 @@ func (s *session) outcome(err error) (int, error) {
 		return 128 + int(syscall.SIGPIPE), nil
 	case err != nil:
 		return max(status, 1), err
-	case status == 0 || s.forced:
-		return status, nil
+	case s.forced != 0:
+		return s.forced, nil
+	case status == 0:
+		return 0, nil
 	}
 	err = endOf(s.vmm.Name, status, s.place.Log(s.vmm.Name))
 	select {
@@ -188,7 +191,17 @@ func (s *session) outcome(err error) (int, error) {
 		err = errors.Join(s.failure(h), err)
 	default:
 	}
-	return status, err
+	return status, errors.Join(err, s.lastLines())
+}
+
+// lastLines is what the guest printed last, one error a line: a guest that
+// panicked has said why.
+func (s *session) lastLines() error {
+	var errs []error
+	for _, line := range console.Lines(s.output.Tail(), 5) {
+		errs = append(errs, fmt.Errorf("console: %s", line))
+	}
+	return errors.Join(errs...)
 }
 
 // endOf is the error of a process that ended with a status of its own, or by a

@@ -54,11 +54,11 @@ func (s *session) wait() error {
 			again = time.After(askAgain)
 			continue
 		case <-limit:
-			s.force(fmt.Sprintf("the guest did not stop within %v", s.StopTimeout))
+			s.force(StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", s.StopTimeout))
 			return nil
 		}
 		if asked {
-			s.force("asked twice")
+			s.force(StatusForced, "asked twice")
 			return nil
 		}
 		asked = true
@@ -74,9 +74,16 @@ func (s *session) askGuest() {
 	}
 }
 
+// Exit statuses of a VM that was ended by force: its guest did not stop in
+// time (the status that timeout(1) has for that), or somebody asked twice.
+const (
+	StatusTimeLimit = 124
+	StatusForced    = 125
+)
+
 // force ends the VMM as pulling the plug would.
-func (s *session) force(why string) {
-	s.forced = true
+func (s *session) force(status int, why string) {
+	s.forced = status
 	s.note("%s: ending %s by force", why, s.vmm.Name)
 	s.vmm.End()
 }

@@ -8,6 +8,7 @@
 package eval
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,7 @@ type Request struct {
 	OutLink string   // a link to the system besides, "" for none
 	Options []string // for nix
 	Strict  bool     // refuse what is only worth a warning
+	Fresh   bool     // evaluate again, whatever is remembered
 	Host    place.Host
 	Log     nix.Log
 	// Say tells the user a warning, a hint or a note. May be nil.
@@ -52,6 +54,7 @@ type evaluation struct {
 	flake  string // as the user knows it
 	name   string // of the configuration; "" until it is known
 	answer *answer
+	memory *memory // what is known of this evaluation from an earlier one, and for a later one
 	vm     place.VM
 	cache  string // nixvf's cache directory, without symbolic links
 	temp   string // a directory in there that goes at the end
@@ -77,6 +80,7 @@ func Settings(ctx context.Context, r Request) (*VM, error) {
 		return nil, err
 	}
 	defer closeCache()
+	e.memory.store()
 	return &VM{Name: e.name, ID: e.vm.ID, System: e.answer.System, Virtualisation: e.answer.Settings}, nil
 }
 
@@ -137,15 +141,13 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 	if err != nil {
 		return fmt.Errorf("wrapper flake: %w", err)
 	}
-	argument := "null"
-	if e.name != "" {
-		argument = nix.Quote(e.name)
+	e.memory = e.remember(settings, flake, wrapper)
+	if !e.memory.recall(e.Fresh) {
+		if err := e.ask(ctx, wrapper, flake, ref); err != nil {
+			return err
+		}
 	}
-	out, err := e.nix.Eval(ctx, wrapper, "boot", flake.URL, "boot: boot "+argument)
-	if err != nil {
-		return sentence(err, "cannot evaluate %s", e.what())
-	}
-	if e.answer, err = parseAnswer(out, e.flake, e.name); err != nil {
+	if e.answer, err = parseAnswer(e.memory.Answer, e.flake, e.name); err != nil {
 		return err
 	}
 	e.name = e.answer.Name
@@ -154,6 +156,24 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 	}
 	e.vm, err = e.Host.VM(e.ID, place.ID(flake.Origin, e.name), e.name)
 	return err
+}
+
+// ask evaluates the wrapper flake. An answer about a tree that changed meanwhile
+// is not remembered.
+func (e *evaluation) ask(ctx context.Context, wrapper string, flake nix.Flake, ref string) error {
+	argument := "null"
+	if e.name != "" {
+		argument = nix.Quote(e.name)
+	}
+	out, err := e.nix.Eval(ctx, wrapper, "boot", flake.URL, "boot: boot "+argument)
+	if err != nil {
+		return sentence(err, "cannot evaluate %s", e.what())
+	}
+	e.memory.Answer = out
+	if again, err := e.nix.Quiet().Metadata(ctx, ref); err != nil || !bytes.Equal(again.Metadata, flake.Metadata) {
+		e.memory.forget()
+	}
+	return nil
 }
 
 // judge says what the user should know of the configuration, and refuses what
@@ -191,27 +211,31 @@ func runs(guest, host string) error {
 	return fault.Hint(err, `set nixpkgs.hostPlatform = "aarch64-linux": such a guest runs x86_64-linux programs too, with Apple's Rosetta (nixvf.rosetta, on by default)`)
 }
 
-// realise builds the system and describes it.
+// realise builds the system, unless that is done already, and describes it.
 func (e *evaluation) realise(ctx context.Context) (*bootdoc.Document, error) {
-	toplevel, additional, err := e.build(ctx)
-	if err != nil {
-		return nil, err
+	m := e.memory
+	if !m.built() || e.reroot(ctx) != nil {
+		var err error
+		if m.Toplevel, m.Additional, err = e.build(ctx); err != nil {
+			return nil, err
+		}
+		if m.Registration, err = e.register(ctx, append(slices.Clone(m.Additional), m.Toplevel)); err != nil {
+			return nil, err
+		}
+		m.changed = true
 	}
-	doc, err := readSystem(toplevel)
-	if err != nil {
-		return nil, err
-	}
-	registration, err := e.register(ctx, append(additional, toplevel))
+	doc, err := readSystem(m.Toplevel)
 	if err != nil {
 		return nil, err
 	}
 	doc.Name, doc.ID = e.name, e.vm.ID
-	doc.RegInfo = filepath.Join(registration, registrationFile)
-	doc.Roots = append([]string{toplevel, registration}, additional...)
+	doc.RegInfo = filepath.Join(m.Registration, registrationFile)
+	doc.Roots = append([]string{m.Toplevel, m.Registration}, m.Additional...)
+	m.store()
 	if e.OutLink == "" {
 		return doc, nil
 	}
-	return doc, sentence(e.nix.Root(ctx, e.OutLink, toplevel), "cannot make the link %s", e.OutLink)
+	return doc, sentence(e.nix.Root(ctx, e.OutLink, m.Toplevel), "cannot make the link %s", e.OutLink)
 }
 
 // build builds the system and the additional paths, and returns where they are

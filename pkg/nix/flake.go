@@ -18,6 +18,13 @@ type Flake struct {
 	// Origin says where the flake comes from, whatever its revision: the
 	// directory of a local flake, in git or not, else its reference.
 	Origin string
+	// Metadata is all that nix says about the flake and its inputs, as JSON:
+	// where they are from, when they were changed, and a hash of each that
+	// there is one of.
+	Metadata []byte
+	// Hashed reports whether there is a hash of the flake and of each input, so
+	// that Metadata changes when one of them does.
+	Hashed bool
 }
 
 // Metadata fetches the flake that ref names. It writes no lock file.
@@ -31,9 +38,17 @@ func (n *Nix) Metadata(ctx context.Context, ref string) (Flake, error) {
 }
 
 func parseMetadata(data []byte) (Flake, error) {
+	type node struct {
+		Locked struct{ NarHash string }
+	}
 	var meta struct {
 		URL      string
 		Resolved map[string]any
+		node
+		Locks struct {
+			Root  string
+			Nodes map[string]node
+		}
 	}
 	if err := json.Unmarshal(data, &meta); err != nil {
 		return Flake{}, fmt.Errorf("nix flake metadata: %w", err)
@@ -41,7 +56,11 @@ func parseMetadata(data []byte) (Flake, error) {
 	if meta.URL == "" || meta.Resolved == nil {
 		return Flake{}, fmt.Errorf("nix flake metadata: no url or no resolved reference in its output")
 	}
-	return Flake{URL: meta.URL, Origin: origin(meta.Resolved)}, nil
+	hashed := meta.Locked.NarHash != "" && meta.Locks.Root != ""
+	for name, input := range meta.Locks.Nodes {
+		hashed = hashed && (name == meta.Locks.Root || input.Locked.NarHash != "")
+	}
+	return Flake{URL: meta.URL, Origin: origin(meta.Resolved), Metadata: data, Hashed: hashed}, nil
 }
 
 // origin is the part of a resolved reference that stays the same from one

@@ -30,6 +30,23 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+func TestHashed(t *testing.T) {
+	const self, in = `"locked": {"narHash": "sha256-x"}`, `{"locked": {"narHash": "sha256-y"}}`
+	for meta, want := range map[string]bool{
+		self + `, "locks": {"root": "r", "nodes": {"r": {}}}`:                                true,
+		self + `, "locks": {"root": "r", "nodes": {"r": {}, "a": ` + in + `}}`:               true,
+		self + `, "locks": {"root": "r", "nodes": {"r": {}, "a": ` + in + `, "b": {}}}`:      false,
+		self + `, "locks": {"root": "r", "nodes": {"r": {}, "b": {"locked": {"rev": "x"}}}}`: false,
+		`"locked": {"rev": "x"}, "locks": {"root": "r", "nodes": {"r": {}}}`:                 false,
+		self: false,
+	} {
+		flake, err := parseMetadata([]byte(`{"url": "u", "resolved": {}, ` + meta + `}`))
+		if err != nil || flake.Hashed != want {
+			t.Errorf("%s: %v, %v", meta, flake.Hashed, err)
+		}
+	}
+}
+
 func TestBelowTarget(t *testing.T) {
 	options := []string{"--override-input", "nixpkgs", "/x", "--impure", "--update-input", "a/b", "--inputs-from", ".", "--override-input"}
 	want := []string{"--override-input", "target/nixpkgs", "/x", "--impure", "--update-input", "target/a/b", "--inputs-from", ".", "--override-input"}

@@ -82,6 +82,13 @@ func FindStore(log Log) (*Nix, error) {
 	return &Nix{log: log, store: store}, err
 }
 
+// Quiet returns a Nix whose messages nobody sees.
+func (n *Nix) Quiet() *Nix {
+	quiet := *n
+	quiet.log.Stderr = nil
+	return &quiet
+}
+
 func find(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {

@@ -11,19 +11,20 @@ import (
 
 // Settings is what nixvf wants to know of nix.conf and what overrides it.
 type Settings struct {
+	JSON             []byte   // all of them, as nix prints them
 	Store            string   // "auto", "daemon", "ssh-ng://host"
 	System           string   // this machine's platform, as in "aarch64-darwin"
 	ExtraPlatforms   []string // what this machine builds besides
 	Builders         string   // remote builders, or @FILE
 	ExternalBuilders []byte   // Determinate Nix's own Linux builder: JSON, empty elsewhere
+	Pure             bool     // flakes see nothing but their inputs
 }
 
 // Settings asks nix for its settings.
 func (n *Nix) Settings(ctx context.Context) (Settings, error) {
 	args := append([]string{"--json"}, settingsOf(n.Options)...)
-	quiet := *n
-	quiet.log.Stderr = nil // some versions say that the command has a new name
-	out, err := quiet.flakeCommand(ctx, append([]string{"show-config"}, args...)...)
+	// Some versions say that the command has a new name.
+	out, err := n.Quiet().flakeCommand(ctx, append([]string{"show-config"}, args...)...)
 	if Explained(err) {
 		out, err = n.flakeCommand(ctx, append([]string{"config", "show"}, args...)...)
 	}
@@ -34,13 +35,13 @@ func (n *Nix) Settings(ctx context.Context) (Settings, error) {
 }
 
 func parseSettings(data []byte) (Settings, error) {
-	var s Settings
+	s := Settings{JSON: data}
 	var all map[string]struct{ Value json.RawMessage }
 	if err := json.Unmarshal(data, &all); err != nil {
 		return s, fmt.Errorf("nix's settings: %w", err)
 	}
 	for name, value := range map[string]any{
-		"store": &s.Store, "system": &s.System, "extra-platforms": &s.ExtraPlatforms, "builders": &s.Builders,
+		"store": &s.Store, "system": &s.System, "extra-platforms": &s.ExtraPlatforms, "builders": &s.Builders, "pure-eval": &s.Pure,
 	} {
 		if raw := all[name].Value; raw != nil {
 			if err := json.Unmarshal(raw, value); err != nil {

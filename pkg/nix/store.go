@@ -136,10 +136,15 @@ func (n *Nix) Add(ctx context.Context, path string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Root makes links to store paths, each a garbage collector root: link, an
-// absolute path, link-2 and so on. It replaces links into the store, and nothing
-// else.
+// Root makes link, an absolute path, a garbage collector root for store paths,
+// which must be there; for more than one, links with numbers follow. It replaces
+// links into the store, and nothing else. Without a link it only sees that the
+// paths are there.
 func (n *Nix) Root(ctx context.Context, link string, paths ...string) error {
-	_, err := n.run(ctx, n.store, append([]string{"--add-root", link, "--indirect", "--realise"}, paths...)...)
+	args := []string{"--realise"}
+	if link != "" {
+		args = []string{"--add-root", link, "--indirect", "--realise"}
+	}
+	_, err := n.run(ctx, n.store, append(args, paths...)...)
 	return err
 }

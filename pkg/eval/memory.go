@@ -1,0 +1,142 @@
+package eval
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/nix"
+)
+
+// memory is what is remembered of an evaluation. Nix remembers none of a tree
+// with changes that are not committed, which is the tree that people work in.
+type memory struct {
+	remembered
+	cache   evalcache.Cache
+	key     evalcache.Key
+	changed bool // it differs from what the cache has
+}
+
+// remembered is the part that the cache keeps. What was built is empty where
+// nothing was.
+type remembered struct {
+	Answer       json.RawMessage // of the wrapper flake
+	Toplevel     string
+	Additional   []string
+	Registration string // the store path
+}
+
+// format is a part of each key. It changes when remembered does.
+const format = "1"
+
+// remember returns the memory of this evaluation. It goes by everything that an
+// evaluation can depend on when it is pure: Nix and its settings, the wrapper
+// flake, which is named after its content, the flake with its inputs, and what
+// was asked. Without a hash of each input, or when impurity was asked for,
+// nothing is remembered.
+func (e *evaluation) remember(settings nix.Settings, flake nix.Flake, wrapper string) *memory {
+	if !flake.Hashed || !settings.Pure || impure(e.Options) {
+		return &memory{}
+	}
+	options, err := json.Marshal(e.Options)
+	if err != nil {
+		return &memory{}
+	}
+	key := evalcache.NewKey([]byte(format), []byte(e.nix.Version.String()), settings.JSON,
+		[]byte(filepath.Base(wrapper)), flake.Metadata, []byte(e.name), options)
+	return &memory{cache: evalcache.Cache{Dir: filepath.Join(e.cache, "eval")}, key: key}
+}
+
+// impure reports whether options for nix let an evaluation see more than its
+// inputs.
+func impure(options []string) bool {
+	return slices.ContainsFunc(options, func(option string) bool {
+		return strings.Contains(option, "impure") || strings.Contains(option, "pure-eval") ||
+			slices.Contains([]string{"-I", "--include", "-f", "--file", "--expr"}, option)
+	})
+}
+
+// recall reports whether the answer is known, and all that is needed to go on
+// from there is in the store: what was built, or how to build it.
+func (m *memory) recall(fresh bool) bool {
+	m.changed = true
+	if fresh || !m.cache.Load(m.key, &m.remembered) {
+		return false
+	}
+	if m.built() {
+		m.changed = false
+		return true
+	}
+	var a answer
+	if json.Unmarshal(m.Answer, &a) != nil {
+		return false
+	}
+	want := wanted(append(a.Additional, a.Toplevel)...)
+	for drv := range want.Outputs {
+		want.Paths = append(want.Paths, drv)
+	}
+	return exist(want.Paths...)
+}
+
+// built reports whether what was built is there still.
+func (m *memory) built() bool {
+	return m.Toplevel != "" && exist(m.Toplevel, m.Registration) && exist(m.Additional...)
+}
+
+func exist(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(path string) bool {
+		_, err := os.Lstat(path)
+		return err != nil
+	})
+}
+
+// forget keeps this evaluation from being remembered.
+func (m *memory) forget() { m.cache.Dir = "" }
+
+// store remembers what is new.
+func (m *memory) store() {
+	if m.changed {
+		m.cache.Store(m.key, m.remembered)
+		m.changed = false
+	}
+}
+
+// reroot makes the roots of an evaluation whose system is built already.
+func (e *evaluation) reroot(ctx context.Context) error {
+	before := e.rooted("system")
+	roots := map[string][]string{
+		"system": {e.memory.Toplevel}, "additional": e.memory.Additional, "registration": {e.memory.Registration},
+	}
+	failures := make(chan error, len(roots))
+	for name, paths := range roots {
+		go func() { failures <- e.root(ctx, name, paths) }()
+	}
+	var failure error
+	for range roots {
+		if err := <-failures; err != nil {
+			failure = err
+		}
+	}
+	if failure != nil {
+		return failure
+	}
+	e.expired(before, e.memory.Toplevel)
+	return e.tidyRoots(e.memory.Additional)
+}
+
+// root roots store paths by a link of this name. A path that is not there is an
+// error that nobody needs to see.
+func (e *evaluation) root(ctx context.Context, name string, paths []string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	link, err := e.link(name)
+	if err != nil {
+		return err
+	}
+	return e.nix.Quiet().Root(ctx, link, paths...)
+}
