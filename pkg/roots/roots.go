@@ -70,9 +70,9 @@ func Take(ctx context.Context, vm place.VM, paths []string) (*Roots, error) {
 		return nil, err
 	}
 	covered := kept(filepath.Dir(r.dir), paths)
-	go func() {
+	go func() { // to its end: the VM may outlive what ctx is about
 		defer close(r.done)
-		r.err = link(ctx, filepath.Join(r.dir, "root"), paths)
+		r.err = link(context.WithoutCancel(ctx), filepath.Join(r.dir, "root"), paths)
 	}()
 	if covered {
 		return r, nil
