@@ -305,6 +305,12 @@ func TestTerminalOfGuest(t *testing.T) {
 
 	s = onScreen(t, document, env, program)
 	s.expect(prompt)
+	s.resize(33, 101)
+	s.press("\x1dd")
+	s.expect(" runs on as process ")
+	s.end(0)
+	s = onScreen(t, document, env, program, "--attach", vm.ID)
+	s.pressUntil("\r")
 	killVMM(t, tr.mark())
 	s.expect("nixvf-boot: qemu was ended by a signal: killed\r\n")
 	s.end(128 + int(syscall.SIGKILL))

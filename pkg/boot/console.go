@@ -246,7 +246,7 @@ func (s *session) welcome(v visitor) {
 		why = "that is no terminal"
 	}
 	if why != "" {
-		v.front.Report(leash.Report{State: leash.Refused, Why: why})
+		v.front.Report(leash.Report{State: leash.Refused, Why: []string{why}})
 		v.front.Release()
 		v.file.Close()
 		return

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -104,15 +105,22 @@ func Attach(id string, c Config) (int, error) {
 		case err != nil:
 			return 1, fmt.Errorf("%s: the process that ran it was killed", id)
 		case r.State == leash.Refused:
-			return 1, fmt.Errorf("%s: %s", id, r.Why)
+			return 1, fmt.Errorf("%s: %s", id, strings.Join(r.Why, ", "))
 		case r.State == leash.Detached:
 			return 0, nil
-		case r.State == leash.Ended && r.Why != "":
-			return r.Status, errors.New(r.Why)
 		case r.State == leash.Ended:
-			return r.Status, nil
+			return r.Status, messages(r.Why)
 		}
 	}
+}
+
+// messages makes an error of each line; without any there is none.
+func messages(lines []string) error {
+	errs := make([]error, len(lines))
+	for i, line := range lines {
+		errs[i] = errors.New(line)
+	}
+	return errors.Join(errs...)
 }
 
 // passSignals passes on what comes to the front, until the returned function

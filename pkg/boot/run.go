@@ -49,11 +49,7 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	err = s.wait()
 	<-drained
 	status, err = s.outcome(err)
-	last := leash.Report{State: leash.Ended, Status: status}
-	if err != nil {
-		last.Why = err.Error()
-	}
-	s.part(last)
+	s.part(leash.Report{State: leash.Ended, Status: status, Why: fault.Lines(err)})
 	return status, err
 }
 

@@ -37,10 +37,10 @@ const (
 
 // Report is what a keeper says to a front.
 type Report struct {
-	State  State  `json:"state"`
-	Why    string `json:"why,omitempty"`
-	Status int    `json:"status,omitempty"` // of a VM that has ended
-	VM     VM     `json:"vm"`
+	State  State    `json:"state"`
+	Why    []string `json:"why,omitempty"`    // a message a line
+	Status int      `json:"status,omitempty"` // of a VM that has ended
+	VM     VM       `json:"vm"`
 }
 
 // VM describes a VM in the background.
