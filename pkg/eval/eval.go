@@ -137,6 +137,9 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 	if err != nil {
 		return e.unread(err)
 	}
+	if err := e.configure(ctx, settings, flake); err != nil {
+		return err
+	}
 	wrapper, err := nixos.Install(filepath.Join(e.cache, "wrapper"), e.temp)
 	if err != nil {
 		return fmt.Errorf("wrapper flake: %w", err)

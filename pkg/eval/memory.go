@@ -39,10 +39,10 @@ const format = "1"
 // was asked. Without a hash of each input, or when impurity was asked for,
 // nothing is remembered.
 func (e *evaluation) remember(settings nix.Settings, flake nix.Flake, wrapper string) *memory {
-	if !flake.Hashed || !settings.Pure || impure(e.Options) {
+	if !flake.Hashed || !settings.Pure || impure(e.nix.Options) {
 		return &memory{}
 	}
-	options, err := json.Marshal(e.Options)
+	options, err := json.Marshal(e.nix.Options)
 	if err != nil {
 		return &memory{}
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -18,6 +20,8 @@ type Flake struct {
 	// Origin says where the flake comes from, whatever its revision: the
 	// directory of a local flake, in git or not, else its reference.
 	Origin string
+	// Dir is the directory of flake.nix in the store. Nix that fetches lazily may not have it there yet.
+	Dir string
 	// Metadata is all that nix says about the flake and its inputs, as JSON:
 	// where they are from, when they were changed, and a hash of each that
 	// there is one of.
@@ -43,6 +47,7 @@ func parseMetadata(data []byte) (Flake, error) {
 	}
 	var meta struct {
 		URL      string
+		Path     string
 		Resolved map[string]any
 		node
 		Locks struct {
@@ -60,7 +65,10 @@ func parseMetadata(data []byte) (Flake, error) {
 	for name, input := range meta.Locks.Nodes {
 		hashed = hashed && (name == meta.Locks.Root || input.Locked.NarHash != "")
 	}
-	return Flake{URL: meta.URL, Origin: origin(meta.Resolved), Metadata: data, Hashed: hashed}, nil
+	dir, _ := meta.Resolved["dir"].(string)
+	return Flake{
+		URL: meta.URL, Origin: origin(meta.Resolved), Dir: filepath.Join(meta.Path, dir), Metadata: data, Hashed: hashed,
+	}, nil
 }
 
 // origin is the part of a resolved reference that stays the same from one
@@ -93,9 +101,23 @@ func origin(ref map[string]any) string {
 func (n *Nix) Eval(ctx context.Context, wrapper, attribute, target, function string) ([]byte, error) {
 	flake := url.URL{Scheme: "path", OmitHost: true, Path: wrapper, Fragment: attribute}
 	return n.flakeCommand(ctx, slices.Concat(
-		[]string{"eval", "--json", "--no-write-lock-file", flake.String(), "--apply", function},
+		[]string{"eval", "--json", flake.String(), "--apply", function},
 		[]string{"--override-input", "target", target},
-		belowTarget(n.Options))...)
+		n.unlocked(), belowTarget(n.Options))...)
+}
+
+// lockFiles is the first version that writes a lock file to where it is told
+// (release notes of 2.15; Lix has it too).
+var lockFiles = Version{2, 15}
+
+// unlocked returns the options for a flake whose lock file nobody keeps. Where
+// nix thinks that one is written it has no lines to say about that; and what it
+// says about a tree with changes it has said about the target already.
+func (n *Nix) unlocked() []string {
+	if n.Version.AtLeast(lockFiles) {
+		return []string{"--output-lock-file", os.DevNull, "--option", "warn-dirty", "false"}
+	}
+	return []string{"--no-write-lock-file"}
 }
 
 // belowTarget rewrites options about a flake's inputs for the wrapper, of which

@@ -18,6 +18,8 @@ type Settings struct {
 	Builders         string   // remote builders, or @FILE
 	ExternalBuilders []byte   // Determinate Nix's own Linux builder: JSON, empty elsewhere
 	Pure             bool     // flakes see nothing but their inputs
+	// AcceptFlakeConfig says that nix uses what a flake's nixConfig sets, and does not ask.
+	AcceptFlakeConfig bool
 }
 
 // Settings asks nix for its settings.
@@ -50,6 +52,7 @@ func parseSettings(data []byte) (Settings, error) {
 		}
 	}
 	s.ExternalBuilders = all["external-builders"].Value
+	s.AcceptFlakeConfig = string(all["accept-flake-config"].Value) == "true" // Lix has "ask" besides
 	return s, nil
 }
 
@@ -61,6 +64,8 @@ func settingsOf(options []string) []string {
 	for i := 0; i < len(options); i++ {
 		name := strings.TrimPrefix(options[i], "--")
 		switch rest := options[i:]; {
+		case strings.HasSuffix(options[i], "accept-flake-config"): // --accept-flake-config, --no-accept-flake-config
+			picked = append(picked, options[i])
 		case name == "option" && len(rest) > 2:
 			picked = append(picked, rest[:3]...)
 			i += 2

@@ -84,9 +84,9 @@ func TestBuilds(t *testing.T) {
 func TestSettingsOf(t *testing.T) {
 	options := []string{
 		"--impure", "--store", "ssh://x", "--option", "builders", "b", "-L",
-		"--override-input", "store", "y", "--builders", "z", "--option", "short",
+		"--override-input", "store", "y", "--builders", "z", "--accept-flake-config", "--option", "short",
 	}
-	want := []string{"--store", "ssh://x", "--option", "builders", "b", "--builders", "z"}
+	want := []string{"--store", "ssh://x", "--option", "builders", "b", "--builders", "z", "--accept-flake-config"}
 	if got := settingsOf(options); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
