@@ -86,6 +86,9 @@
         };
       };
 
+      # What the system does not refer to, and the guest finds all the same: in the store and in its database.
+      additional = run "additional" { } "echo additional >$out";
+
       out = builtins.placeholder "out";
       bootJson = {
         "org.nixos.bootspec.v1" = {
@@ -104,6 +107,7 @@
           {
             boot = builtins.toJSON bootJson;
             params = toString kernelParams;
+            additional = builtins.unsafeDiscardStringContext "${additional}";
           }
           ''
             mkdir $out
@@ -111,6 +115,7 @@
             ln -s ${initrd}/initrd $out/initrd
             echo -n "$params" >$out/kernel-params
             echo -n ${system} >$out/system
+            echo "$additional" >$out/additional
             echo "$boot" >$out/boot.json
             cp ${./cmdline} $out/cmdline
             cp ${./nix-database.sh} $out/nix-database.sh
@@ -128,7 +133,10 @@
         nixvf = { }; # what nixvf's own NixOS module declares: a VM already
         system.build = { inherit toplevel; };
         virtualisation = virtualisation // {
-          additionalPaths = [ toplevel ];
+          additionalPaths = [
+            toplevel
+            additional
+          ];
         };
       };
     };
