@@ -107,6 +107,54 @@ func checkStandIn(t *testing.T, nixpkgs string, samples map[string]inspection) {
 	}
 }
 
+// TestRefused has nixvf-eval refuse what cannot run, with the sentence, and
+// before anything is built or kept.
+func TestRefused(t *testing.T) {
+	if _, err := exec.LookPath("nix"); err != nil {
+		t.Skip(err)
+	}
+	dir, nixpkgs := samplesDir(t), os.Getenv("NIXPKGS")
+	releases := []string{"25.11", "26.05", "26.11"} // of the stand-in
+	if nixpkgs != "" {
+		releases = []string{"26.05"}
+	} else {
+		nixpkgs = filepath.Join(dir, "stand-in")
+	}
+	i := 0
+	for name, options := range refusedSamples {
+		i++
+		name += "-" + releases[i%len(releases)]
+		stdout, stderr, status := evalSample(filepath.Join(dir, "samples"), name, nixpkgs)
+		if status != 1 || stdout != "" {
+			t.Errorf("%s: status %d, %q", name, status, stdout)
+		}
+		for _, option := range options {
+			if !strings.Contains(stderr, "\nnixvf-eval: "+name+": "+option) {
+				t.Errorf("%s: nothing of %s in\n%s", name, option, stderr)
+			}
+		}
+		if !strings.Contains(stderr, " eval --json ") || strings.Contains(stderr, " build --json ") {
+			t.Errorf("%s built something:\n%s", name, stderr)
+		}
+	}
+	if state, err := os.ReadDir(filepath.Join(dir, "state")); len(state) > 0 {
+		t.Errorf("left %v, %v", state, err)
+	}
+}
+
+// evalSample runs nixvf-eval, which also shows what it runs.
+func evalSample(samples, name, nixpkgs string) (stdout, stderr string, status int) {
+	var out, messages bytes.Buffer
+	cmd := exec.Command(filepath.Join(bin, "nixvf-eval"), "-v", "path:"+samples+"#"+name,
+		"--", "--override-input", "nixpkgs", "path:"+nixpkgs)
+	cmd.Stdout, cmd.Stderr = &out, &messages
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		return "", err.Error(), -1
+	}
+	return out.String(), messages.String(), cmd.ProcessState.ExitCode()
+}
+
 func asJSON(t *testing.T, value any) string {
 	t.Helper()
 	text, err := json.MarshalIndent(value, "", " ")
@@ -123,19 +171,9 @@ var goldenSamples = []string{"plain", "settings", "scripted", "noDisk", "layerOn
 // Against a real nixpkgs, which has one release, only those of one.
 func inspectSamples(t *testing.T, nixpkgs string) []byte {
 	t.Helper()
-	dir := t.TempDir()
-	t.Setenv("HOME", dir)
-	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
+	dir := samplesDir(t)
 	wrapper, err := nixos.Install(filepath.Join(dir, "wrapper"), t.TempDir())
 	if err != nil {
-		t.Fatal(err)
-	}
-	for _, part := range []string{"samples", "stand-in"} {
-		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join("nixpkgs", part))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.CopyFS(filepath.Join(dir, "samples/nixvf"), os.DirFS("../pkg/nixos")); err != nil {
 		t.Fatal(err)
 	}
 	only := ".*"
@@ -158,6 +196,25 @@ func inspectSamples(t *testing.T, nixpkgs string) []byte {
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
 	return out
+}
+
+// samplesDir returns a directory that holds the samples and the stand-in, and is
+// this test's home.
+func samplesDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
+	t.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state"))
+	for _, part := range []string{"samples", "stand-in"} {
+		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join("nixpkgs", part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(filepath.Join(dir, "samples/nixvf"), os.DirFS("../pkg/nixos")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // checkSample checks what holds for each configuration of each release.
