@@ -39,7 +39,7 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 	system := m.guestSystem()
 	plan, err := qemu.Translate(m.opts, m.vm, qemu.Host{
 		System:   system,
-		KVM:      system == hostSystem() && access("/dev/kvm", 6) == nil,
+		KVM:      system == hostSystem() && hasKVM(),
 		Display:  m.hasDisplay(),
 		Sockets:  m.place.Sockets(m.UID),
 		Optional: m.doc.Optional,
@@ -59,6 +59,12 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 	}
 	v := &qemuVMM{path: path, plan: plan, version: m.versions(), cards: len(m.cards)}
 	return v, errors.Join(err, v.addShares(ctx, m))
+}
+
+// hasKVM reports whether guests of the host's platform can run on its own CPU.
+func hasKVM() bool {
+	cpu, err := os.ReadFile(qemu.CPUInfo)
+	return err == nil && qemu.CheckCPU(string(cpu)) == nil && access(qemu.KVM, unix.R_OK|unix.W_OK) == nil
 }
 
 // hasDisplay reports whether a window can be opened: under Wayland or X11.

@@ -47,6 +47,11 @@ func (This) Exists(path string) bool {
 	return err == nil
 }
 
+func (This) Read(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	return string(text), err
+}
+
 func (This) Writable(path string) error { return unix.Access(path, unix.R_OK|unix.W_OK) }
 
 func (This) Owner(path string) (int, error) {

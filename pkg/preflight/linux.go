@@ -27,14 +27,19 @@ func (c *check) qemu(given string) {
 }
 
 func (c *check) kvm() {
-	const device = "/dev/kvm"
-	switch err := c.Writable(device); {
-	case err == nil:
-		c.ok("KVM", "guests run at full speed")
-	case c.Exists(device):
+	cpu, err := c.Read(qemu.CPUInfo)
+	if err == nil {
+		err = qemu.CheckCPU(cpu)
+	}
+	switch {
+	case !c.Exists(qemu.KVM):
+		c.warn("KVM", "switch virtualization on in the firmware, and modprobe kvm", "there is none: guests run slowly")
+	case err != nil:
+		c.warn("KVM", "use a machine, or a VM, with hardware virtualization", "%v: guests run slowly", err)
+	case c.Writable(qemu.KVM) != nil:
 		c.warn("KVM", "add this user to the group that owns /dev/kvm (often kvm)", "this user cannot use it: guests run slowly")
 	default:
-		c.warn("KVM", "switch virtualization on in the firmware, and modprobe kvm", "there is none: guests run slowly")
+		c.ok("KVM", "guests run at full speed")
 	}
 }
 

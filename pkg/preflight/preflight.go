@@ -25,6 +25,8 @@ type Host interface {
 	// running after a while has failed.
 	Run(ctx context.Context, program string, args ...string) (string, error)
 	Exists(path string) bool
+	// Read returns what a small file holds.
+	Read(path string) (string, error)
 	// Writable reports why this user cannot read and write path.
 	Writable(path string) error
 	// Owner returns the user to whom path belongs.

@@ -17,6 +17,7 @@ type fake struct {
 	uid, owner  int
 	programs    map[string]string // command line: what it prints; "!": it fails
 	files       []string
+	cpuinfo     string
 	free, open  uint64
 	settings    nix.Settings
 	nixErr      error
@@ -42,7 +43,7 @@ func linux() *fake {
 			"/bin/qemu-system-x86_64 --version": "QEMU emulator version 8.2.0\n",
 			"/bin/virtiofsd --help":             "--shared-dir --readonly",
 		},
-		files: []string{"/dev/kvm"}, free: 100 * gib, open: 1 << 20,
+		files: []string{"/dev/kvm"}, cpuinfo: "flags: svm\n", free: 100 * gib, open: 1 << 20,
 		settings: nix.Settings{System: "x86_64-linux"},
 	}
 }
@@ -66,6 +67,8 @@ func (f *fake) Run(_ context.Context, program string, args ...string) (string, e
 	}
 	return out, nil
 }
+
+func (f *fake) Read(string) (string, error) { return f.cpuinfo, nil }
 
 func (f *fake) Exists(path string) bool { return slices.Contains(f.files, path) }
 
@@ -143,6 +146,7 @@ func TestFindings(t *testing.T) {
 		{linux(), without("/bin/qemu-system-x86_64 --version"), "problem  QEMU        there is no qemu-system-x86_64: "},
 		{linux(), program("/bin/qemu-system-x86_64 --version", "QEMU emulator version 5.2.0"), "problem  QEMU        /bin/qemu-system-x86_64: QEMU 5 is too old"},
 		{linux(), func(f *fake) { f.files = nil }, "warning  KVM         there is none: guests run slowly"},
+		{linux(), func(f *fake) { f.cpuinfo = "flags: fpu\n" }, "warning  KVM         the CPU has neither VT-x nor SVM here: guests run slowly"},
 		{linux(), func(f *fake) { f.files = append(f.files, "/dev/kvm is not ours") }, "warning  KVM         this user cannot use it"},
 		{linux(), without("/bin/virtiofsd --help"), "problem  virtiofsd   there is no virtiofsd"},
 		{linux(), program("/bin/virtiofsd --help", "setgroups"), "problem  virtiofsd   /bin/virtiofsd: this old virtiofsd runs as root only"},

@@ -1,0 +1,35 @@
+package qemu
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// The device through which QEMU runs a guest on the host's own CPU, and the
+// file in which Linux describes that.
+const (
+	KVM     = "/dev/kvm"
+	CPUInfo = "/proc/cpuinfo"
+)
+
+// CheckCPU reports a host CPU, in the words of [CPUInfo], on which KVM cannot
+// run an ordinary guest. On x86 its flags name Intel's VT-x (vmx) or AMD's SVM
+// (svm) where it can. KVM without either is paravirtual: it is found inside
+// other VMs and wants guest kernels that are made for it; under others QEMU
+// aborts or stands still. On arm64, which has no such flags, KVM is there only
+// where the CPU can.
+func CheckCPU(cpuinfo string) error {
+	for line := range strings.Lines(cpuinfo) {
+		name, flags, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(name) != "flags" {
+			continue
+		}
+		words := strings.Fields(flags)
+		if !slices.Contains(words, "vmx") && !slices.Contains(words, "svm") {
+			return errors.New("the CPU has neither VT-x nor SVM here")
+		}
+		return nil
+	}
+	return nil
+}
