@@ -318,8 +318,12 @@ func TestInterruptedGuest(t *testing.T) {
 			}
 		}
 	}
-	cmd, _ := tr.start("NIXVF_KERNEL_PARAMS=nixvf.check; exec nixvf-boot <" + document)
-	time.Sleep(time.Second)
+	cmd, out := tr.start("NIXVF_KERNEL_PARAMS=nixvf.check; exec nixvf-boot <" + document)
+	for deadline := time.Now().Add(patience); len(processes(t, "qemu-system-", tr.mark())) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the start after a kill: no QEMU; it printed %s", out)
+		}
+	}
 	tr.signal("nixvf-boot", syscall.SIGTERM)
 	wait(t, cmd, "the start after a kill")
 	tr.expectClean("the start after a kill")

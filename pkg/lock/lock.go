@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -45,9 +46,30 @@ func (e *HeldError) Owner() string {
 
 func (e *HeldError) Error() string { return "in use by " + e.Owner() }
 
+// Heirs of an owner that was killed are often being killed as well: a VMM whose
+// memory the kernel has not taken back yet has its lock still. So long somebody
+// who wants it waits, and this often looks again.
+const (
+	heirs = 2 * time.Second
+	again = 20 * time.Millisecond
+)
+
 // Take takes the lock that is the file at path, which it makes if need be; the
-// directory must exist. If somebody has it, the error is a [*HeldError].
+// directory must exist. If somebody has it, the error is a [*HeldError]. Where
+// the owner has ended, it waits up to two seconds for what that left behind.
 func Take(path string) (*Lock, error) {
+	for deadline := time.Now().Add(heirs); ; time.Sleep(again) {
+		l, err := tryTake(path)
+		var held *HeldError
+		if errors.As(err, &held) && held.Gone && time.Now().Before(deadline) {
+			continue
+		}
+		return l, err
+	}
+}
+
+// tryTake is Take without patience.
+func tryTake(path string) (*Lock, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {

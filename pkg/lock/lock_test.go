@@ -101,6 +101,37 @@ func TestInherited(t *testing.T) {
 	taken(t)(Take(path)).Close()
 }
 
+// TestDyingHeir: an owner that was killed, and what inherited its lock and ends
+// a moment later, are nobody's hindrance.
+func TestDyingHeir(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	l := taken(t)(Take(path))
+	heir := exec.Command("sleep", "0.3")
+	heir.ExtraFiles = []*os.File{l.File}
+	if err := heir.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(gone(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	taken(t)(Take(path)).Close()
+	if err := heir.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// gone returns the identity of a process that has ended.
+func gone(t *testing.T) string {
+	t.Helper()
+	self, err := identity.Of(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	self.Start = "1." + self.Start
+	return self.String()
+}
+
 // TestRecycled: when the owner is gone, a process that has its number now is not
 // called the owner, and a lock that nobody holds is free.
 func TestRecycled(t *testing.T) {
@@ -109,14 +140,12 @@ func TestRecycled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	earlier := self
-	earlier.Start = "1." + earlier.Start
 	for _, tt := range []struct {
 		record string
 		want   HeldError
 	}{
 		{self.String(), HeldError{PID: self.PID}},
-		{earlier.String(), HeldError{PID: self.PID, Gone: true}},
+		{gone(t), HeldError{PID: self.PID, Gone: true}},
 		{"", HeldError{}},
 		{strconv.Itoa(self.PID), HeldError{}},
 	} {
