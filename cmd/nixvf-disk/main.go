@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 
-	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/cli"
 	"github.com/nixvf/nixvf/pkg/disk"
 	"github.com/nixvf/nixvf/pkg/fault"
@@ -67,53 +66,6 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 		return fault.Usage(err)
 	}
 	return ensure(ctx, t, root, true)
-}
-
-// filter makes the disk of the document on stdin and prints the document.
-func (c *command) filter(ctx context.Context, t *cli.Tool) error {
-	data, err := t.Document(ctx, "boot document")
-	if err != nil {
-		return err
-	}
-	doc, warnings, err := bootdoc.Parse(data)
-	if err != nil {
-		return err
-	}
-	host, err := thisHost()
-	if err != nil {
-		return err
-	}
-	root, more, err := rootdisk.Of(doc, host, c.ID)
-	for _, w := range append(warnings, more...) {
-		t.Warn("%s", w)
-	}
-	if err != nil {
-		return err
-	}
-	if err := c.override(&root.Spec); err != nil {
-		return fault.Usage(err)
-	}
-	t.Print(data)
-	return ensure(ctx, t, root, c.Verbose)
-}
-
-// grow enlarges the image at the path.
-func (c *command) grow(ctx context.Context) error {
-	if c.Path == "" {
-		return fault.Usage(errors.New("--grow: the PATH of the image is missing"))
-	}
-	if c.ID != "" || c.Size != nil || c.Label != nil {
-		return fault.Usage(errors.New("--grow goes with a PATH and no other flag: it changes the size alone"))
-	}
-	size, err := disk.ParseSize(*c.Grow)
-	if err != nil {
-		return fault.Usage(err)
-	}
-	host, err := thisHost()
-	if err != nil {
-		return err
-	}
-	return rootdisk.Grow(ctx, host, c.Path, size)
 }
 
 func thisHost() (place.Host, error) {
