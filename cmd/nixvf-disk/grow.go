@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
+
 	"github.com/nixvf/nixvf/pkg/disk"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/rootdisk"
@@ -14,7 +16,7 @@ func (c *command) grow(ctx context.Context) error {
 	if c.Path == "" {
 		return fault.Usage(errors.New("--grow: the PATH of the image is missing"))
 	}
-	if c.ID != "" || c.Size != nil || c.Label != nil {
+	if c.ID != "" || c.Size != nil || c.Label != nil || c.UUID != uuid.Nil {
 		return fault.Usage(errors.New("--grow goes with a PATH and no other flag: it changes the size alone"))
 	}
 	size, err := disk.ParseSize(*c.Grow)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 
+	"github.com/google/uuid"
+
 	"github.com/nixvf/nixvf/pkg/cli"
 	"github.com/nixvf/nixvf/pkg/disk"
 	"github.com/nixvf/nixvf/pkg/fault"
@@ -35,12 +37,13 @@ the image of a running VM is refused. A VM's own root disk is ~/.local/state/nix
 Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024; 1T is the largest.`
 
 type command struct {
-	Path   string  `arg:"" optional:"" help:"Image to make; without one, a boot document is read from stdin."`
-	Size   *string `placeholder:"SIZE" help:"Size of the image (default 1G; in the pipeline, the document's)."`
-	Label  *string `placeholder:"LABEL" help:"Label of the file system (default nixos)."`
-	Format string  `enum:"ext4,none" default:"ext4" help:"What the image holds: ext4, or nothing (none)."`
-	Grow   *string `placeholder:"SIZE" help:"Enlarge the image at PATH to this size."`
-	ID     string  `name:"id" placeholder:"ID" help:"In the pipeline: id of the VM ($NIXVF_ID)."`
+	Path   string    `arg:"" optional:"" help:"Image to make; without one, a boot document is read from stdin."`
+	Size   *string   `placeholder:"SIZE" help:"Size of the image (default 1G; in the pipeline, the document's)."`
+	Label  *string   `placeholder:"LABEL" help:"Label of the file system (default nixos)."`
+	UUID   uuid.UUID `name:"uuid" placeholder:"UUID" help:"UUID of the file system (default random)."`
+	Format string    `enum:"ext4,none" default:"ext4" help:"What the image holds: ext4, or nothing (none)."`
+	Grow   *string   `placeholder:"SIZE" help:"Enlarge the image at PATH to this size."`
+	ID     string    `name:"id" placeholder:"ID" help:"In the pipeline: id of the VM ($NIXVF_ID)."`
 	cli.Common
 }
 
@@ -77,6 +80,9 @@ func thisHost() (place.Host, error) {
 func (c *command) override(spec *disk.Spec) error {
 	if c.Label != nil {
 		spec.Label = *c.Label
+	}
+	if c.UUID != uuid.Nil {
+		spec.UUID = c.UUID
 	}
 	if c.Size == nil {
 		return nil
