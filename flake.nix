@@ -18,7 +18,7 @@
 
       version = "0.1.0";
       # After a change of go.mod: go test ./tests -run VendorHash -update
-      vendorHash = "sha256-Pqtt7GQghlfMlEfAPW4G2S8K9W1LyFWAmMYoKR+/YBU=";
+      vendorHash = "sha256-ceSFsdvndDdx+prsQy4cGOu3nBpcSKFoRtrgbZ2LuLI=";
 
       # Only what the tools are made of, so that other edits rebuild nothing.
       src = lib.fileset.toSource {

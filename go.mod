@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/alecthomas/kong v1.17.0
+	github.com/charlievieth/fastwalk v1.0.14
 	github.com/containers/common v0.64.2
 	github.com/containers/gvisor-tap-vsock v0.8.9
 	github.com/crc-org/vfkit v0.6.3

@@ -21,11 +21,12 @@ const module = "github.com/nixvf/nixvf/"
 var edges = map[string][]string{
 	"boot":       {"bootdoc", "child", "console", "disk", "fault", "launchdoc", "lease", "leash", "lock", "network", "place", "qemu", "roots", "vfkit", "vsock"},
 	"bootdoc":    {"strictjson"},
+	"casehack":   {"evalcache"},
 	"child":      {"fault"},
 	"cli":        {"fault", "strictjson"},
 	"console":    {"fault"},
 	"disk":       {"fault"},
-	"eval":       {"bootdoc", "child", "evalcache", "fault", "nix", "nixos", "place"},
+	"eval":       {"bootdoc", "casehack", "child", "evalcache", "fault", "nix", "nixos", "place"},
 	"evalcache":  {},
 	"expand":     {},
 	"fault":      {},
