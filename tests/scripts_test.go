@@ -58,16 +58,20 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// hostHas is true for "vsock" on a host whose VMs can have that.
+// hostHas is true for "vsock" on a host whose VMs can have that, and for
+// "private-store" where a test can have a Nix store of its own.
 func hostHas(what string) (bool, error) {
-	if what != "vsock" {
-		return false, fmt.Errorf("unknown condition %q", what)
+	switch what {
+	case "vsock":
+		f, err := os.OpenFile(vsock.Device, os.O_RDWR, 0)
+		if err == nil {
+			f.Close()
+		}
+		return err == nil, nil
+	case "private-store":
+		return exec.Command("./private-store", "true").Run() == nil, nil
 	}
-	f, err := os.OpenFile(vsock.Device, os.O_RDWR, 0)
-	if err == nil {
-		f.Close()
-	}
-	return err == nil, nil
+	return false, fmt.Errorf("unknown condition %q", what)
 }
 
 // TestBoots runs pipelines that end in a real guest under QEMU.

@@ -50,14 +50,15 @@ const (
 // evaluation is a request under way.
 type evaluation struct {
 	Request
-	nix    *nix.Nix
-	flake  string // as the user knows it
-	name   string // of the configuration; "" until it is known
-	answer *answer
-	memory *memory // what is known of this evaluation from an earlier one, and for a later one
-	vm     place.VM
-	cache  string // nixvf's cache directory, without symbolic links
-	temp   string // a directory in there that goes at the end
+	nix     *nix.Nix
+	flake   string // as the user knows it
+	name    string // of the configuration; "" until it is known
+	answer  *answer
+	memory  *memory // what is known of this evaluation from an earlier one, and for a later one
+	vm      place.VM
+	mangles bool   // the host's store mangles names that differ in case only
+	cache   string // nixvf's cache directory, without symbolic links
+	temp    string // a directory in there that goes at the end
 }
 
 // Document evaluates and builds what r asks for.
@@ -133,6 +134,7 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 		err := fmt.Errorf("nix's store is %s: nixvf needs this machine's own /nix/store, which the VM shares", settings.Store)
 		return fault.Hint(err, "see `store` in nix.conf, and NIX_REMOTE")
 	}
+	e.mangles = settings.CaseHack
 	flake, err := e.nix.Metadata(ctx, ref)
 	if err != nil {
 		return e.unread(err)
@@ -234,6 +236,9 @@ func (e *evaluation) realise(ctx context.Context) (*bootdoc.Document, error) {
 	doc.Name, doc.ID = e.name, e.vm.ID
 	doc.RegInfo = filepath.Join(m.Registration, registrationFile)
 	doc.Roots = append([]string{m.Toplevel, m.Registration}, m.Additional...)
+	if err := e.sayMangled(doc); err != nil {
+		return nil, err
+	}
 	m.store()
 	if e.OutLink == "" {
 		return doc, nil

@@ -27,11 +27,12 @@ type remembered struct {
 	Answer       json.RawMessage // of the wrapper flake
 	Toplevel     string
 	Additional   []string
-	Registration string // the store path
+	Registration string   // the store path
+	Unlisted     []string // mangled names that the registration has no list of, quoted
 }
 
 // format is a part of each key. It changes when remembered does.
-const format = "1"
+const format = "2"
 
 // remember returns the memory of this evaluation. It goes by everything that an
 // evaluation can depend on when it is pure: Nix and its settings, the wrapper

@@ -71,23 +71,38 @@ const registrationFile = "registration"
 // The same closure gives the same path. The registration is not in itself: its
 // store path depends on its content.
 func (e *evaluation) register(ctx context.Context, paths []string) (string, error) {
-	data, err := e.nix.Registration(ctx, paths)
+	closure, err := e.nix.Closure(ctx, paths)
+	var data []byte
+	if err == nil {
+		data, err = e.nix.Registration(ctx, closure)
+	}
 	if err != nil {
 		return "", sentence(err, "cannot read the Nix database")
 	}
+	files := map[string][]byte{registrationFile: data}
+	if err := e.listMangled(ctx, closure, files); err != nil {
+		return "", err
+	}
+	return e.keep(ctx, files)
+}
+
+// keep returns the store path of the registration, which consists of these files.
+func (e *evaluation) keep(ctx context.Context, files map[string][]byte) (string, error) {
 	link, err := e.link("registration")
 	if err != nil {
 		return "", err
 	}
-	if there, ok := registered(link, data); ok {
+	if there, ok := kept(link, files); ok {
 		return there, nil
 	}
 	dir := filepath.Join(e.temp, "nixvf-registration") // the store path's name
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(dir, registrationFile), data, 0o600); err != nil {
-		return "", err
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return "", err
+		}
 	}
 	added, err := e.nix.Add(ctx, dir)
 	if err != nil {
@@ -99,15 +114,23 @@ func (e *evaluation) register(ctx context.Context, paths []string) (string, erro
 	return added, sentence(e.nix.Root(ctx, link, added), "cannot make the link %s", link)
 }
 
-// registered returns where link leads if that is the registration data, kept
-// there by an earlier evaluation.
-func registered(link string, data []byte) (string, bool) {
+// kept returns where link leads if these files are there and no others, kept by
+// an earlier evaluation.
+func kept(link string, files map[string][]byte) (string, bool) {
 	target, err := os.Readlink(link)
 	if err != nil || filepath.Dir(target) != bootdoc.StoreDir {
 		return "", false
 	}
-	there, err := os.ReadFile(filepath.Join(target, registrationFile))
-	return target, err == nil && bytes.Equal(there, data)
+	if entries, err := os.ReadDir(target); err != nil || len(entries) != len(files) {
+		return "", false
+	}
+	for name, data := range files {
+		there, err := os.ReadFile(filepath.Join(target, name))
+		if err != nil || !bytes.Equal(there, data) {
+			return "", false
+		}
+	}
+	return target, true
 }
 
 // link returns the path of a garbage collector root by id, in a directory that

@@ -20,6 +20,7 @@ type Settings struct {
 	Pure             bool     // flakes see nothing but their inputs
 	// AcceptFlakeConfig says that nix uses what a flake's nixConfig sets, and does not ask.
 	AcceptFlakeConfig bool
+	CaseHack          bool // names that differ in case only are mangled in the store (package casehack)
 }
 
 // Settings asks nix for its settings.
@@ -44,6 +45,7 @@ func parseSettings(data []byte) (Settings, error) {
 	}
 	for name, value := range map[string]any{
 		"store": &s.Store, "system": &s.System, "extra-platforms": &s.ExtraPlatforms, "builders": &s.Builders, "pure-eval": &s.Pure,
+		"use-case-hack": &s.CaseHack,
 	} {
 		if raw := all[name].Value; raw != nil {
 			if err := json.Unmarshal(raw, value); err != nil {
@@ -56,6 +58,9 @@ func parseSettings(data []byte) (Settings, error) {
 	return s, nil
 }
 
+// switches are options without a value: --NAME and --no-NAME.
+var switches = []string{"accept-flake-config", "use-case-hack"}
+
 // settingsOf picks the options that change one of [Settings], since
 // `nix config show` knows no others.
 func settingsOf(options []string) []string {
@@ -64,7 +69,7 @@ func settingsOf(options []string) []string {
 	for i := 0; i < len(options); i++ {
 		name := strings.TrimPrefix(options[i], "--")
 		switch rest := options[i:]; {
-		case strings.HasSuffix(options[i], "accept-flake-config"): // --accept-flake-config, --no-accept-flake-config
+		case name != options[i] && slices.Contains(switches, strings.TrimPrefix(name, "no-")):
 			picked = append(picked, options[i])
 		case name == "option" && len(rest) > 2:
 			picked = append(picked, rest[:3]...)

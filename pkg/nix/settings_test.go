@@ -11,12 +11,13 @@ func TestParseSettings(t *testing.T) {
 	s, err := parseSettings([]byte(`{
 		"store": {"value": "auto", "description": "x"}, "system": {"value": "aarch64-darwin"},
 		"extra-platforms": {"value": ["x86_64-darwin"]}, "builders": {"value": "@/etc/nix/machines"},
-		"external-builders": {"value": [{"systems": ["aarch64-linux"]}]}, "cores": {"value": 0}}`))
-	if err != nil || s.Store != "auto" || s.System != "aarch64-darwin" || s.Builders != "@/etc/nix/machines" ||
+		"external-builders": {"value": [{"systems": ["aarch64-linux"]}]}, "cores": {"value": 0},
+		"use-case-hack": {"value": true}}`))
+	if err != nil || s.Store != "auto" || s.System != "aarch64-darwin" || s.Builders != "@/etc/nix/machines" || !s.CaseHack ||
 		!slices.Equal(s.ExtraPlatforms, []string{"x86_64-darwin"}) || !s.Builds("aarch64-linux") {
 		t.Errorf("%+v, %v", s, err)
 	}
-	for _, bad := range []string{``, `[]`, `{"store": {"value": 1}}`} {
+	for _, bad := range []string{``, `[]`, `{"store": {"value": 1}}`, `{"use-case-hack": {"value": "x"}}`} {
 		if _, err := parseSettings([]byte(bad)); err == nil {
 			t.Errorf("%q: no error", bad)
 		}
@@ -84,9 +85,9 @@ func TestBuilds(t *testing.T) {
 func TestSettingsOf(t *testing.T) {
 	options := []string{
 		"--impure", "--store", "ssh://x", "--option", "builders", "b", "-L",
-		"--override-input", "store", "y", "--builders", "z", "--accept-flake-config", "--option", "short",
+		"--override-input", "store", "y", "--builders", "z", "--accept-flake-config", "--override-input", "use-case-hack", "z", "--no-use-case-hack", "--option", "short",
 	}
-	want := []string{"--store", "ssh://x", "--option", "builders", "b", "--builders", "z", "--accept-flake-config"}
+	want := []string{"--store", "ssh://x", "--option", "builders", "b", "--builders", "z", "--accept-flake-config", "--no-use-case-hack"}
 	if got := settingsOf(options); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -85,16 +85,19 @@ func parseBuilt(data []byte) (map[string]map[string]string, error) {
 	return built, nil
 }
 
-// Registration returns what `nix-store --load-db` reads to know the closure of
-// paths: one record for each store path, in the order of their names.
-func (n *Nix) Registration(ctx context.Context, paths []string) ([]byte, error) {
+// Closure returns the store paths that paths need, themselves included, in the
+// order of their names.
+func (n *Nix) Closure(ctx context.Context, paths []string) ([]string, error) {
 	out, err := n.eachBatch(ctx, []string{"--query", "--requisites"}, paths)
-	if err != nil {
-		return nil, err
-	}
 	closure := strings.Fields(string(out))
 	slices.Sort(closure)
-	return n.eachBatch(ctx, []string{"--dump-db"}, slices.Compact(closure))
+	return slices.Compact(closure), err
+}
+
+// Registration returns what `nix-store --load-db` reads to know the paths of a
+// closure: one record for each, in their order.
+func (n *Nix) Registration(ctx context.Context, closure []string) ([]byte, error) {
+	return n.eachBatch(ctx, []string{"--dump-db"}, closure)
 }
 
 // eachBatch runs nix-store with as many of the paths as a command line takes,
