@@ -18,7 +18,7 @@
 
       version = "0.1.0";
       # After a change of go.mod: go test ./tests -run VendorHash -update
-      vendorHash = "sha256-ceSFsdvndDdx+prsQy4cGOu3nBpcSKFoRtrgbZ2LuLI=";
+      vendorHash = "sha256-fVQyLsWyq9+vH7r8DDgf/rAjg6t+DiuDXWnzOEzXbC8=";
 
       # Only what the tools are made of, so that other edits rebuild nothing.
       src = lib.fileset.toSource {

@@ -26,6 +26,7 @@ type inspection struct {
 	AvailableKernelModules []string
 	KernelModules          []string
 	BootJSON               map[string]any `json:"bootJson"`
+	StoreLayer             string         `json:"storeLayer,omitempty"` // what stage 1 runs for the store
 	FileSystems            []fileSystem   // in the order of mounting
 }
 
@@ -261,7 +262,25 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if grows := slices.Contains(root.Options, "x-systemd.growfs"); grows != (root.FsType == "ext4") {
 		t.Errorf("the root: %+v", root)
 	}
+	checkStoreLayer(t, s)
 	checkSettings(t, name, s)
+}
+
+// checkStoreLayer checks that stage 1 prepares the layer above the host's store,
+// where there is one.
+func checkStoreLayer(t *testing.T, s inspection) {
+	t.Helper()
+	store, _ := s.at("/nix/store")
+	if has := strings.Contains(s.StoreLayer, read(t, "../pkg/nixos/store-layer.sh")); has != (store.FsType == "overlay") {
+		t.Errorf("the store's file system is %s, and stage 1 runs\n%s", store.FsType, s.StoreLayer)
+	}
+	for _, shell := range []string{"bash", "sh"} {
+		cmd := exec.Command(shell, "-n")
+		cmd.Stdin = strings.NewReader(s.StoreLayer)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s%s", shell, err, out, s.StoreLayer)
+		}
+	}
 }
 
 // checkFileSystem checks that fs is none of the real machine's, and can be mounted.
@@ -325,6 +344,7 @@ func golden(t *testing.T, file string, samples map[string]inspection) {
 	for name, sample := range samples {
 		if slices.Contains(goldenSamples, strings.Split(name, "-")[0]) {
 			sample.BootJSON = nil // the settings again
+			sample.StoreLayer = ""
 			some[name] = sample
 		}
 	}

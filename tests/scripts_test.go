@@ -25,7 +25,7 @@ var bin string
 // TestMain builds the tools once; the test binary itself is the stand-in for
 // vfkit when a script calls it by that name.
 func TestMain(m *testing.M) {
-	testscript.Main(builder{m}, map[string]func(){"vfkit": standIn})
+	testscript.Main(builder{m}, map[string]func(){"vfkit": standIn, "casefs": caseFS})
 }
 
 // builder builds the tools before the tests run, and not in the processes that
@@ -58,8 +58,9 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// hostHas is true for "vsock" on a host whose VMs can have that, and for
-// "private-store" where a test can have a Nix store of its own.
+// hostHas is true for "vsock" on a host whose VMs can have that, for
+// "private-store" where a test can have a Nix store of its own, and for "root"
+// where it can do what root can.
 func hostHas(what string) (bool, error) {
 	switch what {
 	case "vsock":
@@ -68,6 +69,8 @@ func hostHas(what string) (bool, error) {
 			f.Close()
 		}
 		return err == nil, nil
+	case "root":
+		return os.Getuid() == 0, nil
 	case "private-store":
 		return exec.Command("./private-store", "true").Run() == nil, nil
 	}
@@ -81,6 +84,7 @@ func TestBoots(t *testing.T) {
 		Dir:                 "boots",
 		RequireExplicitExec: true,
 		Setup:               setup,
+		Condition:           hostHas,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"guest": checkGuest,
 		},

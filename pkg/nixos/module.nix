@@ -196,26 +196,28 @@ in
       };
     })
 
-    (lib.mkIf layerOnDisk {
-      # Scripted stage 1 has no place between the root and the overlay on it: the
-      # overlay goes and comes again.
-      boot.initrd.postMountCommands = lib.mkIf (!config.boot.initrd.systemd.enable) ''
-        nixvf_overlay=$(sed -n "s|^overlay $targetRoot/nix/store overlay \([^ ]*\) .*|\1|p" /proc/mounts)
-        if [ -n "$nixvf_overlay" ] && umount "$targetRoot/nix/store"; then
-          ROOT=$targetRoot
-          ${builtins.readFile ./store-layer.sh}
-          mount -t overlay -o "$nixvf_overlay" overlay "$targetRoot/nix/store"
-        fi
+    # What lies above the host's store is prepared before the overlay is mounted.
+    (lib.mkIf (cfg.writableStore && !config.boot.initrd.systemd.enable) {
+      boot.initrd.extraUtilsCommands = "copy_bin_and_libs ${pkgs.attr}/bin/setfattr";
+      boot.initrd.postMountCommands = ''
+        (
+        ROOT=$targetRoot
+        ${builtins.readFile ./store-layer.sh}
+        )
       '';
-      boot.initrd.systemd = lib.mkIf config.boot.initrd.systemd.enable {
+    })
+    (lib.mkIf (cfg.writableStore && config.boot.initrd.systemd.enable) {
+      boot.initrd.systemd = {
         extraBin.find = "${pkgs.findutils}/bin/find";
+        extraBin.setfattr = "${pkgs.attr}/bin/setfattr";
         services.nixvf-store-layer = {
-          description = "Whiteouts over the host's store paths";
+          description = "Layer above the host's store";
           wantedBy = [ "sysroot-nix-store.mount" ];
           before = [ "sysroot-nix-store.mount" ];
-          after = [ "sysroot.mount" ];
-          requires = [ "sysroot.mount" ];
-          unitConfig.DefaultDependencies = false;
+          unitConfig = {
+            DefaultDependencies = false;
+            RequiresMountsFor = "/sysroot/nix/.ro-store /sysroot/nix/.rw-store";
+          };
           serviceConfig.Type = "oneshot";
           script = ''
             ROOT=/sysroot

@@ -87,6 +87,9 @@
           inherit (vm.boot) kernelParams;
           inherit (vm.boot.initrd) availableKernelModules kernelModules;
           bootJson = vm.boot.bootspec.extensions;
+          # What stage 1 runs before the store is mounted, or after that.
+          storeLayer =
+            vm.boot.initrd.systemd.services.nixvf-store-layer.script or vm.boot.initrd.postMountCommands;
           # In the order in which they are mounted.
           fileSystems = map (fs: {
             inherit (fs)

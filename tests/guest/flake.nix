@@ -14,6 +14,7 @@
       nix = part "nix" ./nix;
       kernel = part "linux" ./linux;
       e2fsprogs = part "e2fsprogs" ./e2fsprogs;
+      attr = part "attr" ./attr;
       initrdModules = part "initrd-modules" ./modules;
 
       # What nixvf's NixOS module makes of sample configurations: the guest is one of them.
@@ -64,11 +65,13 @@
         cp ${busybox}/busybox root/bin/busybox
         cp -r ${initrdModules} root/lib/modules
         cp -r ${e2fsprogs} root/e2fsprogs
+        cp -r ${attr} root/attr
+        cp ${./setfattr} root/bin/setfattr
         cp ${./stage-1} root/init
         cp ${./cmdline} root/cmdline
         cp ${./store-layer.sh} root/store-layer.sh
         cp -r ${fstab} root/fstab
-        chmod +x root/init
+        chmod +x root/init root/bin/setfattr
         cd root
         find . -exec touch -h -d @1 {} +
         find . | sort | cpio -o -H newc -R 0:0 --renumber-inodes --ignore-devno >$out/initrd
@@ -88,6 +91,13 @@
 
       # What the system does not refer to, and the guest finds all the same: in the store and in its database.
       additional = run "additional" { } "echo additional >$out";
+      # Directories that a test has put here, which are there in the same way; and the names in each, one a line.
+      trees =
+        if builtins.pathExists ./trees then
+          map (name: part name (./trees + "/${name}")) (builtins.attrNames (builtins.readDir ./trees))
+        else
+          [ ];
+      names = if trees == [ ] then builtins.toFile "names" "" else ./names;
 
       out = builtins.placeholder "out";
       bootJson = {
@@ -108,6 +118,7 @@
             boot = builtins.toJSON bootJson;
             params = toString kernelParams;
             additional = builtins.unsafeDiscardStringContext "${additional}";
+            trees = builtins.unsafeDiscardStringContext (toString trees);
           }
           ''
             mkdir $out
@@ -116,6 +127,8 @@
             echo -n "$params" >$out/kernel-params
             echo -n ${system} >$out/system
             echo "$additional" >$out/additional
+            echo "$trees" >$out/trees
+            cp ${names} $out/names
             echo "$boot" >$out/boot.json
             cp ${./cmdline} $out/cmdline
             cp ${./nix-database.sh} $out/nix-database.sh
@@ -136,7 +149,8 @@
           additionalPaths = [
             toplevel
             additional
-          ];
+          ]
+          ++ trees;
         };
       };
     };

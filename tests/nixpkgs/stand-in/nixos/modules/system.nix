@@ -87,6 +87,7 @@ in
       initrd = {
         availableKernelModules = strings;
         kernelModules = strings;
+        extraUtilsCommands = lines;
         postMountCommands = lines;
         systemd.enable = bool (release != "25.11");
         systemd.extraBin = free;
