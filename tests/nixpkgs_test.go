@@ -172,20 +172,27 @@ var goldenSamples = []string{"plain", "settings", "scripted", "noDisk", "layerOn
 // Against a real nixpkgs, which has one release, only those of one.
 func inspectSamples(t *testing.T, nixpkgs string) []byte {
 	t.Helper()
+	only := ".*"
+	if nixpkgs != "" {
+		only = "26.05"
+	}
+	return evalSamples(t, nixpkgs, `f: let
+		names = builtins.filter (n: builtins.match ".*-`+only+`" n != null) f.names;
+	in builtins.listToAttrs (map (name: { inherit name; value = f.inspect name; }) names)`)
+}
+
+// evalSamples returns the value of apply, a function in the Nix language of the
+// wrapper's lib over the samples, as JSON.
+func evalSamples(t *testing.T, nixpkgs, apply string) []byte {
+	t.Helper()
 	dir := samplesDir(t)
 	wrapper, err := nixos.Install(filepath.Join(dir, "wrapper"), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	only := ".*"
 	if nixpkgs == "" {
 		nixpkgs = filepath.Join(dir, "stand-in")
-	} else {
-		only = "26.05"
 	}
-	apply := `f: let
-		names = builtins.filter (n: builtins.match ".*-` + only + `" n != null) f.names;
-	in builtins.listToAttrs (map (name: { inherit name; value = f.inspect name; }) names)`
 	cmd := exec.Command("nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json",
 		"--no-write-lock-file", "path:"+wrapper+"#lib", "--apply", apply,
 		"--override-input", "target", "path:"+filepath.Join(dir, "samples"),

@@ -76,6 +76,7 @@ in
     "${modulesPath}/virtualisation/qemu-vm.nix"
     ./check.nix
     ./nixvf-options.nix
+    ./host-store.nix
   ];
 
   # NixOS's file systems make some of their mount options themselves, and those of

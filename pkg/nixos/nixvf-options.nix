@@ -67,6 +67,18 @@ in
       '';
     };
 
+    maxHostFiles = mkOption {
+      type = types.nullOr types.ints.positive;
+      default = 32768;
+      description = ''
+        How many files of shares the guest's kernel may remember. The VMM holds each
+        of them open on the host, where macOS allows a process some 60,000 or more; when
+        a walk through the store comes to more than this, those that nobody uses are
+        forgotten, and looked up anew when they are needed. With `null` nothing is
+        forgotten.
+      '';
+    };
+
     settings = mkOption {
       type = types.attrsOf types.anything;
       readOnly = true;

@@ -71,6 +71,7 @@
     {
       # What the module makes of a configuration, for people and tests.
       lib.names = names;
+      lib.config = name: vmOf all.${name};
       lib.inspect =
         name:
         let

@@ -132,6 +132,8 @@
             echo "$boot" >$out/boot.json
             cp ${./cmdline} $out/cmdline
             cp ${./nix-database.sh} $out/nix-database.sh
+            cp ${./host-files.sh} $out/host-files.sh
+            cp ${./refresh.sh} $out/refresh.sh
             ln -s ${fstab} $out/fstab
             ln -s ${initrdModules} $out/initrd-modules
             ln -s ${./stage-2/modules} $out/modules

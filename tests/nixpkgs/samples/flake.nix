@@ -18,6 +18,13 @@
         users.users.root.initialPassword = "";
       };
       vm = settings: { virtualisation.vmVariant = settings; };
+      walkers = want: {
+        nix.gc.automatic = want true;
+        nix.optimise.automatic = want true;
+        nix.settings.auto-optimise-store = want true;
+        nix.settings.min-free = want 1000000000;
+        programs.nh.clean.enable = want true;
+      };
 
       configurations = {
         plain = [ ];
@@ -97,6 +104,10 @@
             }
           ))
         ];
+        # What walks the store by itself, as real machines have it, and as one wants it in the VM.
+        walkers = [ (walkers (value: value)) ];
+        walkersForced = [ (vm (walkers lib.mkForce)) ];
+        noBound = [ (vm { nixvf.maxHostFiles = null; }) ];
         useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];
         useEFIBoot = [ (vm { virtualisation.useEFIBoot = true; }) ];
         useNixStoreImage = [ (vm { virtualisation.useNixStoreImage = true; }) ];

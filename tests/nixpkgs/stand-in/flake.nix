@@ -22,6 +22,7 @@
               modulesPath = toString ./nixos/modules;
               pkgs = {
                 findutils = "/nix/store/00000000000000000000000000000000-findutils";
+                writeShellScriptBin = name: text: { inherit name text; };
                 stdenv.hostPlatform = {
                   inherit system;
                   isAarch64 = lib.hasPrefix "aarch64" system;

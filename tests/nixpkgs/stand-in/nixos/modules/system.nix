@@ -97,6 +97,7 @@ in
     };
     environment.etc = free;
     environment.loginShellInit = lines;
+    environment.systemPackages = option (types.listOf types.package) [ ];
     networking = {
       dhcpcd.extraConfig = lines;
       useDHCP = bool true;
@@ -105,7 +106,13 @@ in
     };
     nix.enable = bool true;
     nix.package = option types.raw "/nix/store/00000000000000000000000000000000-nix";
+    nix.gc.automatic = bool false;
+    nix.optimise.automatic = bool false;
+    nix.settings = free;
+    programs.nh.clean.enable = bool false;
     services.getty.autologinUser = string;
+    services.locate.pruneFS = option (types.listOf types.str) [ "proc" ];
+    services.locate.prunePaths = option (types.listOf types.path) [ "/nix/store" ];
     services.timesyncd.enable = bool true;
     system.name = option types.str config.networking.hostName;
     system.build.toplevel = option types.raw (derivation {

@@ -1,0 +1,59 @@
+# What a guest does since its store is a share of the host's, which is larger than
+# its own system and goes on to change.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+
+let
+  # Stronger than what a configuration says of the real machine (100), weaker than
+  # mkForce (50).
+  mkGuest = lib.mkOverride 90;
+  # As strong as an option's own default, which it adds to.
+  mkAlsoDefault = lib.mkOverride 1500;
+in
+{
+  _file = "nixvf/host-store.nix";
+
+  config = {
+    environment.systemPackages = [
+      (pkgs.writeShellScriptBin "nixvf-refresh" (builtins.readFile ./refresh.sh))
+    ];
+
+    systemd.services.nixvf-host-files = lib.mkIf (config.nixvf.maxHostFiles != null) {
+      description = "Bound of the files that the host holds open for this VM";
+      wantedBy = [ "multi-user.target" ];
+      script = ''
+        set -- ${toString config.nixvf.maxHostFiles}
+        ${builtins.readFile ./host-files.sh}
+      '';
+    };
+
+    # updatedb would read the names of the whole store, twice.
+    services.locate = {
+      prunePaths = mkAlsoDefault [
+        "/nix/.ro-store"
+        "/nix/.rw-store"
+      ];
+      pruneFS = mkAlsoDefault [
+        "overlay"
+        "virtiofs"
+      ];
+    };
+
+    nix = {
+      # Each link would copy a file of the host into the writable layer.
+      optimise.automatic = mkGuest false;
+      # What the host has for others is garbage here, and each file of it would be
+      # looked up to be hidden.
+      gc.automatic = mkGuest false;
+      settings = {
+        auto-optimise-store = mkGuest false;
+        min-free = mkGuest 0;
+      };
+    };
+    programs.nh.clean.enable = mkGuest false;
+  };
+}

@@ -1,0 +1,72 @@
+//go:build linux
+
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// storeUse is what of a configuration has to do with the store as a share.
+type storeUse struct {
+	GC, Optimise, AutoOptimise, NH bool
+	MinFree                        int
+	PrunePaths, PruneFS            []string
+	Packages                       []string
+	Bound                          string // the script of the service that bounds the host's open files
+}
+
+const storeUseOf = `f: let
+	use = name: let c = f.config name; in {
+		gc = c.nix.gc.automatic;
+		optimise = c.nix.optimise.automatic;
+		autoOptimise = c.nix.settings.auto-optimise-store;
+		minFree = c.nix.settings.min-free;
+		nh = c.programs.nh.clean.enable;
+		inherit (c.services.locate) prunePaths pruneFS;
+		packages = map (p: p.name or "") c.environment.systemPackages;
+		bound = c.systemd.services.nixvf-host-files.script or "";
+	};
+	names = builtins.filter (n: builtins.match "(walkers|walkersForced|noBound)-.*" n != null) f.names;
+in builtins.listToAttrs (map (name: { inherit name; value = use name; }) names)`
+
+// Nothing walks the host's store by itself, whatever the real machine does;
+// unless the VM's own settings say so.
+func TestStoreUse(t *testing.T) {
+	if _, err := exec.LookPath("nix"); err != nil {
+		t.Skip(err)
+	}
+	var samples map[string]storeUse
+	if err := json.Unmarshal(evalSamples(t, os.Getenv("NIXPKGS"), storeUseOf), &samples); err != nil {
+		t.Fatal(err)
+	}
+	if len(samples) != 9 {
+		t.Errorf("%d samples", len(samples))
+	}
+	for name, use := range samples {
+		sample := strings.Split(name, "-")[0]
+		forced, bounded := sample == "walkersForced", sample != "noBound"
+		if use.GC != forced || use.Optimise != forced || use.AutoOptimise != forced || use.NH != forced ||
+			(use.MinFree > 0) != forced {
+			t.Errorf("%s: %+v", name, use)
+		}
+		for _, path := range []string{"/nix/store", "/nix/.ro-store", "/nix/.rw-store"} {
+			if !slices.Contains(use.PrunePaths, path) {
+				t.Errorf("%s: updatedb reads %s", name, path)
+			}
+		}
+		if !slices.Contains(use.PruneFS, "virtiofs") || !slices.Contains(use.PruneFS, "proc") {
+			t.Errorf("%s: updatedb leaves out %q", name, use.PruneFS)
+		}
+		if !slices.Contains(use.Packages, "nixvf-refresh") {
+			t.Errorf("%s: no nixvf-refresh in %q", name, use.Packages)
+		}
+		if bounded != strings.HasPrefix(use.Bound, "set -- 32768\n") {
+			t.Errorf("%s: the bound is %q", name, use.Bound)
+		}
+	}
+}
