@@ -137,7 +137,7 @@
             ln -s ${fstab} $out/fstab
             ln -s ${initrdModules} $out/initrd-modules
             ln -s ${./stage-2/modules} $out/modules
-            for script in init profile check dhcp stop; do
+            for script in init profile check bench dhcp stop; do
               sed "s|@toplevel@|$out|g; s|@busybox@|${busybox}|g; s|@nix@|${nix}|g; s|@e2fsprogs@|${e2fsprogs}|g" ${./stage-2}/$script >$out/$script
               chmod +x $out/$script
             done
