@@ -107,6 +107,9 @@
         # What walks the store by itself, as real machines have it, and as one wants it in the VM.
         walkers = [ (walkers (value: value)) ];
         walkersForced = [ (vm (walkers lib.mkForce)) ];
+        otherTime = [ { services.timesyncd.enable = lib.mkForce false; } ]; # as chrony's module has it
+        networkd = [ { networking.useNetworkd = true; } ];
+        autologin = [ (vm { nixvf.autologin = "ann"; }) ];
         noBound = [ (vm { nixvf.maxHostFiles = null; }) ];
         useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];
         useEFIBoot = [ (vm { virtualisation.useEFIBoot = true; }) ];

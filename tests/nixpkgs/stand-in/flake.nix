@@ -22,7 +22,11 @@
               modulesPath = toString ./nixos/modules;
               pkgs = {
                 findutils = "/nix/store/00000000000000000000000000000000-findutils";
-                writeShellScriptBin = name: text: { inherit name text; };
+                writeShellScriptBin = name: text: {
+                  type = "derivation";
+                  outPath = "/nix/store/00000000000000000000000000000000-${name}";
+                  inherit name text;
+                };
                 stdenv.hostPlatform = {
                   inherit system;
                   isAarch64 = lib.hasPrefix "aarch64" system;
