@@ -312,11 +312,11 @@
           darwin-module =
             let
               evaluated = lib.evalModules {
+                specialArgs = { inherit pkgs; };
                 modules = [
                   self.darwinModules.default
                   {
                     options.launchd.user.agents = lib.mkOption { type = lib.types.attrsOf lib.types.anything; };
-                    config._module.args = { inherit pkgs; };
                     config.services.nixvf.vms.demo = {
                       flake = "/machines#darwinVM";
                       args = [

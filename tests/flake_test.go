@@ -22,15 +22,14 @@ var (
 	flakePackages = []string{"default", "nixvf", "nixvf-args", "nixvf-boot", "nixvf-disk", "nixvf-eval"}
 )
 
-// flakeDir is a copy of the flake, evaluated against the stand-in nixpkgs of
-// this directory.
+// flakeDir is a copy of the flake, evaluated against the stand-in nixpkgs.
 type flakeDir string
 
 func newFlakeDir(t *testing.T) flakeDir {
 	t.Helper()
 	needGuest(t)
 	dir := t.TempDir()
-	copyTo(t, dir, "flake.nix", "flake.lock", "go.mod", "go.sum", "cmd", "pkg", "tests/flake")
+	copyTo(t, dir, "flake.nix", "flake.lock", "go.mod", "go.sum", "cmd", "pkg", "tests/flake", "tests/nixpkgs/stand-in")
 	return flakeDir(dir)
 }
 
@@ -76,7 +75,7 @@ func nix(t *testing.T, args ...string) []byte {
 
 // standIn are the options with which nix evaluates the flake.
 func (f flakeDir) standIn() []string {
-	return []string{"--no-write-lock-file", "--override-input", "nixpkgs", "path:" + string(f) + "/tests/flake/nixpkgs"}
+	return []string{"--no-write-lock-file", "--override-input", "nixpkgs", "path:" + string(f) + "/tests/nixpkgs/stand-in"}
 }
 
 // eval stores the value of apply, a function in the Nix language, of an

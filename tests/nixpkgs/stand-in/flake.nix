@@ -1,5 +1,5 @@
 {
-  description = "A stand-in for nixpkgs: as much of its module system and of the options that nixvf's module touches as the tests need";
+  description = "A stand-in for nixpkgs: as much of its lib, module system, options and packages as nixvf's flake and NixOS module use, to evaluate them with nothing downloaded. Nothing of it can be built";
 
   outputs =
     { self }:
@@ -7,6 +7,10 @@
       lib = import ./lib;
     in
     {
+      legacyPackages = lib.genAttrs [ "aarch64-darwin" "aarch64-linux" "x86_64-linux" ] (
+        import ./packages.nix lib
+      );
+
       lib = lib // {
         # specialArgs.release chooses whose options there are: 25.11, 26.05 or 26.11.
         nixosSystem =
@@ -20,19 +24,7 @@
             specialArgs = {
               release = "26.05";
               modulesPath = toString ./nixos/modules;
-              pkgs = {
-                findutils = "/nix/store/00000000000000000000000000000000-findutils";
-                writeShellScriptBin = name: text: {
-                  type = "derivation";
-                  outPath = "/nix/store/00000000000000000000000000000000-${name}";
-                  inherit name text;
-                };
-                stdenv.hostPlatform = {
-                  inherit system;
-                  isAarch64 = lib.hasPrefix "aarch64" system;
-                  isLinux = lib.hasSuffix "linux" system;
-                };
-              };
+              pkgs = import ./packages.nix lib system;
             }
             // specialArgs;
           };

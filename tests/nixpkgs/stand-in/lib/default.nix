@@ -1,4 +1,4 @@
-# As much of nixpkgs' lib as nixvf's module uses, with the same meaning.
+# As much of nixpkgs' lib as nixvf's flake and module use, with the same meaning.
 let
   lists = rec {
     inherit (builtins)
@@ -26,6 +26,8 @@ let
     mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
     filterAttrs =
       keep: set: removeAttrs set (filter (name: !(keep name set.${name})) (attrNames set));
+    mapAttrs' = f: set: builtins.listToAttrs (map (name: f name set.${name}) (attrNames set));
+    genAttrs = names: f: builtins.listToAttrs (map (name: nameValuePair name (f name)) names);
     nameValuePair = name: value: { inherit name value; };
     attrByPath =
       path: default: set:
@@ -48,6 +50,24 @@ let
       separator: s:
       filter isString (builtins.split (builtins.replaceStrings [ "." ] [ "\\." ] separator) s);
     literalExpression = text: { inherit text; };
+    literalMD = text: { inherit text; };
+
+    licenses.asl20.spdxId = "Apache-2.0";
+    getExe = package: "${package}/bin/${package.meta.mainProgram}";
+    makeBinPath = packages: concatStringsSep ":" (map (package: "${package}/bin") packages);
+
+    # A file set is a list of paths here.
+    fileset = {
+      unions = paths: paths;
+      toSource =
+        { root, fileset }:
+        builtins.path {
+          name = "source";
+          path = root;
+          filter =
+            path: _: any (file: path == toString file || hasPrefix "${toString file}/" path) fileset;
+        };
+    };
   };
   all = lists // import ./modules.nix all;
 in

@@ -83,6 +83,7 @@ in
     system.build.fileSystems = option types.raw (lib.attrValues config.fileSystems);
     boot = {
       isContainer = bool false;
+      loader.grub.enable = bool true;
       kernelParams = strings;
       initrd = {
         availableKernelModules = strings;
@@ -105,7 +106,7 @@ in
       hostName = option types.str "nixos";
     };
     nix.enable = bool true;
-    nix.package = option types.raw "/nix/store/00000000000000000000000000000000-nix";
+    nix.package = option types.package pkgs.nix;
     nix.gc.automatic = bool false;
     nix.optimise.automatic = bool false;
     nix.settings = free;
@@ -114,6 +115,8 @@ in
     services.locate.pruneFS = option (types.listOf types.str) [ "proc" ];
     services.locate.prunePaths = option (types.listOf types.path) [ "/nix/store" ];
     services.timesyncd.enable = bool true;
+    nixpkgs.hostPlatform = string;
+    system.stateVersion = string;
     system.name = option types.str config.networking.hostName;
     system.build.toplevel = option types.raw (derivation {
       name = "nixos-system-${config.system.name}";

@@ -8,7 +8,7 @@
       merge =
         _: defs:
         (extendModules {
-          modules = [ ./qemu-vm.nix ] ++ map (d: if builtins.isAttrs d.value then { _file = d.file; config = d.value; } else d.value) defs;
+          modules = [ ./qemu-vm.nix ] ++ map (d: if builtins.isAttrs d.value then { _file = d.file; } // d.value else d.value) defs;
         }).config;
     };
   };
