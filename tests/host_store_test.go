@@ -3,9 +3,6 @@
 package tests
 
 import (
-	"encoding/json"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -20,30 +17,21 @@ type storeUse struct {
 	Bound                          string // the script of the service that bounds the host's open files
 }
 
-const storeUseOf = `f: let
-	use = name: let c = f.config name; in {
-		gc = c.nix.gc.automatic;
-		optimise = c.nix.optimise.automatic;
-		autoOptimise = c.nix.settings.auto-optimise-store;
-		minFree = c.nix.settings.min-free;
-		nh = c.programs.nh.clean.enable;
-		inherit (c.services.locate) prunePaths pruneFS;
-		packages = map (p: p.name or "") c.environment.systemPackages;
-		bound = c.systemd.services.nixvf-host-files.script or "";
-	};
-	names = builtins.filter (n: builtins.match "(walkers|walkersForced|noBound)-.*" n != null) f.names;
-in builtins.listToAttrs (map (name: { inherit name; value = use name; }) names)`
+const storeUseOf = `c: {
+	gc = c.nix.gc.automatic;
+	optimise = c.nix.optimise.automatic;
+	autoOptimise = c.nix.settings.auto-optimise-store;
+	minFree = c.nix.settings.min-free;
+	nh = c.programs.nh.clean.enable;
+	inherit (c.services.locate) prunePaths pruneFS;
+	packages = map (p: p.name or "") c.environment.systemPackages;
+	bound = c.systemd.services.nixvf-host-files.script or "";
+}`
 
 // Nothing walks the host's store by itself, whatever the real machine does;
 // unless the VM's own settings say so.
 func TestStoreUse(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Skip(err)
-	}
-	var samples map[string]storeUse
-	if err := json.Unmarshal(evalSamples(t, os.Getenv("NIXPKGS"), storeUseOf), &samples); err != nil {
-		t.Fatal(err)
-	}
+	samples := lookAt[storeUse](t, "(walkers|walkersForced|noBound)-.*", storeUseOf)
 	if len(samples) != 9 {
 		t.Errorf("%d samples", len(samples))
 	}

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/nixvf/nixvf/pkg/nixos"
 )
 
 // inspection is what the module makes of a configuration (wrapper.nix).
@@ -167,63 +165,6 @@ func asJSON(t *testing.T, value any) string {
 
 // goldenSamples are the configurations whose every detail is compared.
 var goldenSamples = []string{"plain", "settings", "scripted", "noDisk", "layerOnDisk"}
-
-// inspectSamples returns the inspections of all samples, by name, as JSON.
-// Against a real nixpkgs, which has one release, only those of one.
-func inspectSamples(t *testing.T, nixpkgs string) []byte {
-	t.Helper()
-	only := ".*"
-	if nixpkgs != "" {
-		only = "26.05"
-	}
-	return evalSamples(t, nixpkgs, `f: let
-		names = builtins.filter (n: builtins.match ".*-`+only+`" n != null) f.names;
-	in builtins.listToAttrs (map (name: { inherit name; value = f.inspect name; }) names)`)
-}
-
-// evalSamples returns the value of apply, a function in the Nix language of the
-// wrapper's lib over the samples, as JSON.
-func evalSamples(t *testing.T, nixpkgs, apply string) []byte {
-	t.Helper()
-	dir := samplesDir(t)
-	wrapper, err := nixos.Install(filepath.Join(dir, "wrapper"), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if nixpkgs == "" {
-		nixpkgs = filepath.Join(dir, "stand-in")
-	}
-	cmd := exec.Command("nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json",
-		"--no-write-lock-file", "path:"+wrapper+"#lib", "--apply", apply,
-		"--override-input", "target", "path:"+filepath.Join(dir, "samples"),
-		"--override-input", "target/nixpkgs", "path:"+nixpkgs)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, &stderr)
-	}
-	return out
-}
-
-// samplesDir returns a directory that holds the samples and the stand-in, and is
-// this test's home.
-func samplesDir(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	t.Setenv("HOME", dir)
-	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
-	t.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state"))
-	for _, part := range []string{"samples", "stand-in"} {
-		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join("nixpkgs", part))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.CopyFS(filepath.Join(dir, "samples/nixvf"), os.DirFS("../pkg/nixos")); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
 
 // checkSample checks what holds for each configuration of each release.
 func checkSample(t *testing.T, name string, s inspection) {
