@@ -48,12 +48,11 @@ func (s inspection) at(mountPoint string) (fileSystem, bool) {
 // sentence names.
 var refusedSamples = map[string][]string{
 	"useBootLoader":    {"virtualisation.useBootLoader"},
-	"useEFIBoot":       {"virtualisation.useEFIBoot"},
 	"useNixStoreImage": {"virtualisation.useNixStoreImage"},
 	"tpm":              {"virtualisation.tpm.enable"},
 	"ownDisks":         {"virtualisation.fileSystems"},
 	"container":        {"boot.isContainer"},
-	"twoRefusals":      {"virtualisation.tpm.enable", "virtualisation.useEFIBoot"},
+	"twoRefusals":      {"virtualisation.tpm.enable", "virtualisation.useNixStoreImage"},
 }
 
 // TestModule evaluates the sample configurations through nixvf-eval's own
@@ -186,7 +185,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if hint := name == "nobody"; hint != (len(s.Hints) > 0) {
 		t.Errorf("hints %q", s.Hints)
 	}
-	if warned := name == "ignored"; warned != (len(s.Warnings) > 0) {
+	if warned := name == "ignored" || name == "useEFIBoot"; warned != (len(s.Warnings) > 0) {
 		t.Errorf("warnings %q", s.Warnings)
 	}
 	if last := s.KernelParams[len(s.KernelParams)-1]; last != "console=hvc0" {

@@ -75,6 +75,7 @@ in
   "tpm.package" = ignored "there is no TPM";
   "tpm.provisioning" = ignored "there is no TPM";
   useBIOSBoot = ignored noFirmware;
+  useEFIBoot = ignored "it is about `useBootLoader` alone, which is refused";
   useSecureBoot = ignored noFirmware;
   vlans = ignored oneCard;
 
@@ -91,6 +92,5 @@ in
     };
   "tpm.enable" = refused "Virtualization.framework has no TPM: set virtualisation.tpm.enable = lib.mkForce false in virtualisation.vmVariant";
   useBootLoader = refused "nixvf boots the kernel directly: set virtualisation.useBootLoader = lib.mkForce false in virtualisation.vmVariant";
-  useEFIBoot = refused "nixvf boots without firmware: set virtualisation.useEFIBoot = lib.mkForce false in virtualisation.vmVariant";
   useNixStoreImage = refused "the VM shares the host's store: set virtualisation.useNixStoreImage = lib.mkForce false in virtualisation.vmVariant";
 }

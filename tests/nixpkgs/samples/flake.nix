@@ -120,7 +120,7 @@
         twoRefusals = [
           (vm {
             virtualisation.tpm.enable = true;
-            virtualisation.useEFIBoot = true;
+            virtualisation.useNixStoreImage = true;
           })
         ];
       };
