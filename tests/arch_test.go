@@ -26,7 +26,7 @@ var edges = map[string][]string{
 	"cli":        {"fault", "strictjson"},
 	"console":    {"fault"},
 	"disk":       {"fault"},
-	"eval":       {"bootdoc", "casehack", "child", "evalcache", "fault", "nix", "nixos", "place"},
+	"eval":       {"bootdoc", "casehack", "child", "evalcache", "fault", "nix", "nixos", "place", "worktree"},
 	"evalcache":  {},
 	"expand":     {},
 	"fault":      {},
@@ -36,16 +36,17 @@ var edges = map[string][]string{
 	"leash":      {},
 	"lock":       {"identity"},
 	"network":    {"bootdoc"},
-	"nix":        {"child", "fault"},
+	"nix":        {"evalcache", "fault"},
 	"nixos":      {"fault"},
 	"place":      {"bootdoc", "expand", "fault"},
-	"preflight":  {"boot", "bootdoc", "child", "nix", "qemu"},
+	"preflight":  {"boot", "bootdoc", "child", "evalcache", "nix", "qemu"},
 	"qemu":       {"fault"},
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
 	"roots":      {"fault", "identity", "nix", "place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},
 	"vsock":      {},
+	"worktree":   {},
 }
 
 // Only package cli ends the process, reads flags and writes messages; nothing

@@ -47,8 +47,8 @@ func inspectSamples(t *testing.T, nixpkgs string) []byte {
 func evalSamples(t *testing.T, nixpkgs, apply string) []byte {
 	t.Helper()
 	dir := samplesDir(t)
-	wrapper, err := nixos.Install(filepath.Join(dir, "wrapper"), t.TempDir())
-	if err != nil {
+	wrapper := filepath.Join(dir, "wrapper")
+	if err := nixos.Write(wrapper, `"path:`+filepath.Join(dir, "samples")+`"`, nil); err != nil {
 		t.Fatal(err)
 	}
 	if nixpkgs == "" {
@@ -56,7 +56,6 @@ func evalSamples(t *testing.T, nixpkgs, apply string) []byte {
 	}
 	cmd := exec.Command("nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json",
 		"--no-write-lock-file", "path:"+wrapper+"#lib", "--apply", apply,
-		"--override-input", "target", "path:"+filepath.Join(dir, "samples"),
 		"--override-input", "target/nixpkgs", "path:"+nixpkgs)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

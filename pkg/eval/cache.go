@@ -6,19 +6,15 @@ import (
 	"syscall"
 )
 
-// openCache makes the cache directory, and in it a directory for temporary
+// openCache makes the cache directory, whose path is known, and in it a directory for temporary
 // files that is locked as long as the process lives. It removes those whose
 // process is gone. The returned function removes this one.
 func (e *evaluation) openCache() (closeCache func(), err error) {
-	cache, err := e.Host.Cache()
-	if err != nil {
-		return nil, err
-	}
-	parent := filepath.Join(cache, "tmp")
+	parent := filepath.Join(e.cache, "tmp")
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, err
 	}
-	if e.cache, err = filepath.EvalSymlinks(cache); err != nil {
+	if e.cache, err = filepath.EvalSymlinks(e.cache); err != nil {
 		return nil, err
 	}
 	all, err := lock(parent, 0) // from here on nobody takes a new directory for an old one

@@ -11,7 +11,7 @@ import (
 // configure gives nix the settings that the flake asks for in its nixConfig, as
 // nix would for a flake that is its argument, where nixvf's wrapper is now.
 // Those that nix would ask about are left out, and named.
-func (e *evaluation) configure(ctx context.Context, settings nix.Settings, flake nix.Flake) error {
+func (e *evaluation) configure(ctx context.Context, flake nix.Flake) error {
 	wanted, err := e.nix.FlakeConfig(ctx, flake)
 	if err != nil {
 		return sentence(err, "cannot read nixConfig of flake %s", e.flake)
@@ -19,7 +19,7 @@ func (e *evaluation) configure(ctx context.Context, settings nix.Settings, flake
 	answers := nix.ReadAnswers(e.answersFile())
 	var options, left []string
 	for _, setting := range wanted {
-		if settings.AcceptFlakeConfig || answers.Trust(setting) {
+		if e.settings.AcceptFlakeConfig || answers.Trust(setting) {
 			options = append(options, setting.Option()...)
 		} else {
 			left = append(left, setting.Name)

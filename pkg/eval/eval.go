@@ -50,15 +50,15 @@ const (
 // evaluation is a request under way.
 type evaluation struct {
 	Request
-	nix     *nix.Nix
-	flake   string // as the user knows it
-	name    string // of the configuration; "" until it is known
-	answer  *answer
-	memory  *memory // what is known of this evaluation from an earlier one, and for a later one
-	vm      place.VM
-	mangles bool   // the host's store mangles names that differ in case only
-	cache   string // nixvf's cache directory, without symbolic links
-	temp    string // a directory in there that goes at the end
+	nix      *nix.Nix
+	settings nix.Settings
+	flake    string // as the user knows it
+	name     string // of the configuration; "" until it is known
+	answer   *answer
+	memory   *memory // what is known of this evaluation from an earlier one, and for a later one
+	vm       place.VM
+	cache    string // nixvf's cache directory, without symbolic links
+	temp     string // a directory in there that goes at the end
 }
 
 // Document evaluates and builds what r asks for.
@@ -111,7 +111,10 @@ func (e *evaluation) start(ctx context.Context) (closeCache func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.nix, err = nix.Find(ctx, e.Log, e.Options); err != nil {
+	if e.cache, err = e.Host.Cache(); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	if e.nix, err = nix.Find(ctx, e.Log, e.results("nix"), e.Options); err != nil {
 		return nil, err
 	}
 	if closeCache, err = e.openCache(); err != nil {
@@ -126,29 +129,25 @@ func (e *evaluation) start(ctx context.Context) (closeCache func(), err error) {
 
 // evaluate asks the wrapper flake about the configuration.
 func (e *evaluation) evaluate(ctx context.Context, ref string) error {
-	settings, err := e.nix.Settings(ctx)
-	if err != nil {
+	source := e.source(ref) // while nix looks for its settings
+	var err error
+	if e.settings, err = e.nix.Settings(ctx); err != nil {
 		return sentence(err, "cannot read nix's settings")
 	}
-	if !settings.Local() {
-		err := fmt.Errorf("nix's store is %s: nixvf needs this machine's own /nix/store, which the VM shares", settings.Store)
+	if !e.settings.Local() {
+		err := fmt.Errorf("nix's store is %s: nixvf needs this machine's own /nix/store, which the VM shares", e.settings.Store)
 		return fault.Hint(err, "see `store` in nix.conf, and NIX_REMOTE")
 	}
-	e.mangles = settings.CaseHack
-	flake, err := e.nix.Metadata(ctx, ref)
+	flake, err := e.describe(ctx, ref, source)
 	if err != nil {
 		return e.unread(err)
 	}
-	if err := e.configure(ctx, settings, flake); err != nil {
+	if err := e.configure(ctx, flake); err != nil {
 		return err
 	}
-	wrapper, err := nixos.Install(filepath.Join(e.cache, "wrapper"), e.temp)
-	if err != nil {
-		return fmt.Errorf("wrapper flake: %w", err)
-	}
-	e.memory = e.remember(settings, flake, wrapper)
+	e.memory = e.remember(flake)
 	if !e.memory.recall(e.Fresh) {
-		if err := e.ask(ctx, wrapper, flake, ref); err != nil {
+		if err := e.ask(ctx, flake, ref); err != nil {
 			return err
 		}
 	}
@@ -156,7 +155,7 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 		return err
 	}
 	e.name = e.answer.Name
-	if err := e.judge(settings.System); err != nil {
+	if err := e.judge(e.settings.System); err != nil {
 		return err
 	}
 	e.vm, err = e.Host.VM(e.ID, place.ID(flake.Origin, e.name), e.name)
@@ -165,12 +164,20 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 
 // ask evaluates the wrapper flake. An answer about a tree that changed meanwhile
 // is not remembered.
-func (e *evaluation) ask(ctx context.Context, wrapper string, flake nix.Flake, ref string) error {
+func (e *evaluation) ask(ctx context.Context, flake nix.Flake, ref string) error {
+	wrapper := filepath.Join(e.temp, "wrapper")
+	target, err := e.nix.AsInput(flake)
+	if err == nil {
+		err = nixos.Write(wrapper, nix.Quote(target.URL), target.Lock)
+	}
+	if err != nil {
+		return fmt.Errorf("wrapper flake: %w", err)
+	}
 	argument := "null"
 	if e.name != "" {
 		argument = nix.Quote(e.name)
 	}
-	out, err := e.nix.Eval(ctx, wrapper, "boot", flake.URL, "boot: boot "+argument)
+	out, err := e.nix.Eval(ctx, wrapper, "boot", "boot: boot "+argument)
 	if err != nil {
 		return sentence(err, "cannot evaluate %s", e.what())
 	}
@@ -240,7 +247,7 @@ func (e *evaluation) realise(ctx context.Context) (*bootdoc.Document, error) {
 		return nil, err
 	}
 	m.store()
-	if e.OutLink == "" {
+	if e.OutLink == "" || e.settings.Rooted(e.OutLink, m.Toplevel) {
 		return doc, nil
 	}
 	return doc, sentence(e.nix.Root(ctx, e.OutLink, m.Toplevel), "cannot make the link %s", e.OutLink)
@@ -311,7 +318,7 @@ func (e *evaluation) unbuilt(ctx context.Context, err error) error {
 	if !nix.Explained(err) {
 		return err
 	}
-	settings, unknown := e.nix.Settings(ctx)
+	settings, unknown := e.nix.Settings(ctx) // with the flake's own
 	if unknown != nil || settings.Builds(e.answer.System) {
 		return fmt.Errorf("build of %s failed", e.name)
 	}

@@ -244,14 +244,13 @@ func TestQuery(t *testing.T) {
 // What a killed run left in the cache goes; what a running one has there stays.
 func TestSweep(t *testing.T) {
 	cache := t.TempDir()
-	host := place.Host{Dir: "/", Lookup: func(name string) (string, bool) { return cache, name == "XDG_CACHE_HOME" }}
 	write(t, map[string]string{filepath.Join(cache, "nixvf/tmp/eval-1/x/y"): ""})
-	first := &evaluation{Request: Request{Host: host}}
+	first := &evaluation{cache: filepath.Join(cache, "nixvf")}
 	closeFirst, err := first.openCache()
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := &evaluation{Request: Request{Host: host}}
+	second := &evaluation{cache: filepath.Join(cache, "nixvf")}
 	closeSecond, err := second.openCache()
 	if err != nil {
 		t.Fatal(err)

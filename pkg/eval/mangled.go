@@ -21,7 +21,7 @@ const mangledFile = "case-hack"
 // listMangled adds the list of a closure's mangled names to the registration's
 // files, where the host's store mangles any.
 func (e *evaluation) listMangled(ctx context.Context, closure []string, files map[string][]byte) error {
-	if !e.mangles {
+	if !e.settings.CaseHack {
 		return nil
 	}
 	finder := casehack.Finder{
@@ -46,7 +46,7 @@ func (e *evaluation) listMangled(ctx context.Context, closure []string, files ma
 
 // sayMangled says which names will stay mangled in the guest.
 func (e *evaluation) sayMangled(doc *bootdoc.Document) error {
-	if !e.mangles {
+	if !e.settings.CaseHack {
 		return nil
 	}
 	if unlisted := e.memory.Unlisted; len(unlisted) > 0 {

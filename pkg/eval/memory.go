@@ -10,6 +10,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/evalcache"
 	"github.com/nixvf/nixvf/pkg/nix"
+	"github.com/nixvf/nixvf/pkg/nixos"
 )
 
 // memory is what is remembered of an evaluation. Nix remembers none of a tree
@@ -36,20 +37,25 @@ const format = "2"
 
 // remember returns the memory of this evaluation. It goes by everything that an
 // evaluation can depend on when it is pure: Nix and its settings, the wrapper
-// flake, which is named after its content, the flake with its inputs, and what
-// was asked. Without a hash of each input, or when impurity was asked for,
-// nothing is remembered.
-func (e *evaluation) remember(settings nix.Settings, flake nix.Flake, wrapper string) *memory {
-	if !flake.Hashed || !settings.Pure || impure(e.nix.Options) {
+// flake, which is known by its content, the flake with its inputs, and what was
+// asked. Without a hash of each input, or when impurity was asked for, nothing
+// is remembered.
+func (e *evaluation) remember(flake nix.Flake) *memory {
+	if !flake.Hashed || !e.settings.Pure || impure(e.nix.Options) {
 		return &memory{}
 	}
 	options, err := json.Marshal(e.nix.Options)
 	if err != nil {
 		return &memory{}
 	}
-	key := evalcache.NewKey([]byte(format), []byte(e.nix.Version.String()), settings.JSON,
-		[]byte(filepath.Base(wrapper)), flake.Metadata, []byte(e.name), options)
-	return &memory{cache: evalcache.Cache{Dir: filepath.Join(e.cache, "eval")}, key: key}
+	key := evalcache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.JSON,
+		[]byte(nixos.Digest()), flake.Metadata, []byte(e.name), options)
+	return &memory{cache: e.results("eval"), key: key}
+}
+
+// results is the part of the cache for results of one kind.
+func (e *evaluation) results(kind string) evalcache.Cache {
+	return evalcache.Cache{Dir: filepath.Join(e.cache, kind)}
 }
 
 // impure reports whether options for nix let an evaluation see more than its
@@ -106,7 +112,8 @@ func (m *memory) store() {
 	}
 }
 
-// reroot makes the roots of an evaluation whose system is built already.
+// reroot makes the roots of an evaluation whose system is built already, as far
+// as they do not stand.
 func (e *evaluation) reroot(ctx context.Context) error {
 	before := e.rooted("system")
 	roots := map[string][]string{
@@ -132,7 +139,7 @@ func (e *evaluation) reroot(ctx context.Context) error {
 // root roots store paths by a link of this name. A path that is not there is an
 // error that nobody needs to see.
 func (e *evaluation) root(ctx context.Context, name string, paths []string) error {
-	if len(paths) == 0 {
+	if len(paths) == 0 || e.stand(name, paths) {
 		return nil
 	}
 	link, err := e.link(name)
@@ -140,4 +147,17 @@ func (e *evaluation) root(ctx context.Context, name string, paths []string) erro
 		return err
 	}
 	return e.nix.Quiet().Root(ctx, link, paths...)
+}
+
+// stand reports whether each of the paths has a root already whose name begins
+// so. Numbers follow where there are several.
+func (e *evaluation) stand(name string, paths []string) bool {
+	dir := filepath.Dir(e.vm.Root(name))
+	links, err := os.ReadDir(dir)
+	rooted := func(path string) bool {
+		return slices.ContainsFunc(links, func(link os.DirEntry) bool {
+			return strings.HasPrefix(link.Name(), name) && e.settings.Rooted(filepath.Join(dir, link.Name()), path)
+		})
+	}
+	return !e.NoLink && err == nil && !slices.ContainsFunc(paths, func(path string) bool { return !rooted(path) })
 }

@@ -48,7 +48,7 @@ func resolve(flake, workdir string) (string, error) {
 		return "", fmt.Errorf("%q: Nix takes no directory with '#', '?' or '%%' in its name", dir)
 	}
 	if !strings.Contains(query, "dir=") {
-		if err := findFlake(dir, !scheme); err != nil {
+		if _, err := findFlake(dir, !scheme); err != nil {
 			return "", err
 		}
 	}
@@ -81,17 +81,18 @@ func directory(path, workdir string) (string, error) {
 	return dir, err
 }
 
-// findFlake looks for flake.nix in dir and, as nix does for a plain path, above.
-func findFlake(dir string, above bool) error {
+// findFlake returns the directory that has flake.nix: dir or, as nix takes it for
+// a plain path, the next one above.
+func findFlake(dir string, above bool) (string, error) {
 	for d := dir; ; d = filepath.Dir(d) {
 		_, err := os.Stat(filepath.Join(d, "flake.nix"))
 		switch {
 		case err == nil:
-			return nil
+			return d, nil
 		case !above:
-			return fmt.Errorf("no flake.nix in %s", dir)
+			return "", fmt.Errorf("no flake.nix in %s", dir)
 		case d == filepath.Dir(d):
-			return fmt.Errorf("no flake.nix in %s or above", dir)
+			return "", fmt.Errorf("no flake.nix in %s or above", dir)
 		}
 	}
 }

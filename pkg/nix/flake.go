@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -39,6 +38,27 @@ func (n *Nix) Metadata(ctx context.Context, ref string) (Flake, error) {
 		return Flake{}, err
 	}
 	return parseMetadata(out)
+}
+
+// LockedBy reports whether lock, the content of the flake's lock file, or nil for
+// a flake that has none, gives all inputs in the metadata. If so these change
+// with the flake and with nothing else.
+func (f Flake) LockedBy(lock []byte) bool {
+	var meta struct{ Locks locks }
+	if json.Unmarshal(f.Metadata, &meta) != nil {
+		return false
+	}
+	own := locks{
+		Nodes: map[string]map[string]json.RawMessage{meta.Locks.Root: {}},
+		Root:  meta.Locks.Root, Version: meta.Locks.Version,
+	}
+	if lock != nil {
+		own = locks{}
+		if json.Unmarshal(lock, &own) != nil {
+			return false
+		}
+	}
+	return own.equal(meta.Locks)
 }
 
 func parseMetadata(data []byte) (Flake, error) {
@@ -94,30 +114,15 @@ func origin(ref map[string]any) string {
 	return strings.Join(parts, " ")
 }
 
-// Eval evaluates an attribute of the flake in the directory wrapper, whose
-// input called target is the flake at the reference given, and returns what
-// function makes of it as JSON. The user's options that are about inputs of
-// his flake are about inputs of that input.
-func (n *Nix) Eval(ctx context.Context, wrapper, attribute, target, function string) ([]byte, error) {
+// Eval evaluates an attribute of the flake in the directory wrapper, which has
+// another one as its input called target ([Nix.AsInput]), and returns what
+// function makes of it as JSON. The user's options that are about inputs of his
+// flake are about inputs of that input.
+func (n *Nix) Eval(ctx context.Context, wrapper, attribute, function string) ([]byte, error) {
 	flake := url.URL{Scheme: "path", OmitHost: true, Path: wrapper, Fragment: attribute}
 	return n.flakeCommand(ctx, slices.Concat(
 		[]string{"eval", "--json", flake.String(), "--apply", function},
-		[]string{"--override-input", "target", target},
 		n.unlocked(), belowTarget(n.Options))...)
-}
-
-// lockFiles is the first version that writes a lock file to where it is told
-// (release notes of 2.15; Lix has it too).
-var lockFiles = Version{2, 15}
-
-// unlocked returns the options for a flake whose lock file nobody keeps. Where
-// nix thinks that one is written it has no lines to say about that; and what it
-// says about a tree with changes it has said about the target already.
-func (n *Nix) unlocked() []string {
-	if n.Version.AtLeast(lockFiles) {
-		return []string{"--output-lock-file", os.DevNull, "--option", "warn-dirty", "false"}
-	}
-	return []string{"--no-write-lock-file"}
 }
 
 // belowTarget rewrites options about a flake's inputs for the wrapper, of which

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/nixvf/nixvf/pkg/evalcache"
 )
 
 // Setting is a setting of nix.conf that a flake asks for in its nixConfig, in
@@ -54,23 +56,43 @@ func (a Answers) Trust(s Setting) bool {
 // FlakeConfig returns the settings that a flake asks for, by name. Nix itself
 // uses those of the flake that is its argument, not of that one's inputs.
 func (n *Nix) FlakeConfig(ctx context.Context, flake Flake) ([]Setting, error) {
-	file := filepath.Join(flake.Dir, "flake.nix")
+	file, err := n.flakeFile(ctx, flake)
+	if err != nil {
+		return nil, err
+	}
 	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(flake.Origin) { // not copied to the store yet
-		file = filepath.Join(flake.Origin, "flake.nix")
-		text, err = os.ReadFile(file)
+	if err != nil || !bytes.Contains(text, []byte("nixConfig")) {
+		return nil, err
 	}
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Contains(text, []byte("nixConfig")) {
-		return nil, nil
+	key := evalcache.NewKey([]byte("nixConfig"), []byte(n.Release), text) // made of literals only
+	var out json.RawMessage
+	if n.memory.Load(key, &out) {
+		return parseFlakeConfig(out)
 	}
+	out, err = n.flakeCommand(ctx, "eval", "--json", "--file", file, "--apply", "flake: flake.nixConfig or { }")
 	if err != nil {
 		return nil, err
 	}
-	out, err := n.flakeCommand(ctx, "eval", "--json", "--file", file, "--apply", "flake: flake.nixConfig or { }")
-	if err != nil {
-		return nil, err
+	settings, err := parseFlakeConfig(out)
+	if err == nil {
+		n.memory.Store(key, out)
 	}
-	return parseFlakeConfig(out)
+	return settings, err
+}
+
+// flakeFile returns the path of flake.nix in the store or, where nix has not
+// copied a local flake there yet, in the flake's own directory.
+func (n *Nix) flakeFile(ctx context.Context, flake Flake) (string, error) {
+	file := filepath.Join(flake.Dir, "flake.nix")
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+		return file, err
+	}
+	if filepath.IsAbs(flake.Origin) {
+		return filepath.Join(flake.Origin, "flake.nix"), nil
+	}
+	args := []string{"flake", "prefetch", "--json", flake.URL} // always copies
+	_, err := n.flakeCommand(ctx, append(args, settingsOf(n.Options)...)...)
+	return file, err
 }
 
 func notSetting(name string) error {

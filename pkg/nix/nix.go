@@ -3,8 +3,7 @@
 // explained by nix itself and an error of this package only says which command
 // failed ([Explained] tells such errors apart).
 //
-// It knows stores, derivations and flake references, nothing of NixOS, and
-// imports only package fault.
+// It knows stores, derivations and flake references, nothing of NixOS.
 package nix
 
 import (
@@ -20,19 +19,22 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
+	"github.com/nixvf/nixvf/pkg/evalcache"
 	"github.com/nixvf/nixvf/pkg/fault"
 )
 
 // Nix is an installation of Nix.
 type Nix struct {
 	Version Version
+	Release string // what nix --version prints
 	// Options are given to each command that evaluates or builds, as the user
 	// wrote them.
 	Options []string
 
-	log   Log
-	nix   string // the programs' paths
-	store string
+	log    Log
+	memory evalcache.Cache
+	nix    string // the programs' paths
+	store  string
 }
 
 // Log is where nix's messages go, and nixvf's about nix.
@@ -51,9 +53,10 @@ const maxOutput = 256 << 20
 // grace is how long an interrupted nix may clean up before it is killed.
 const grace = 10 * time.Second
 
-// Find looks for Nix in PATH and asks for its version.
-func Find(ctx context.Context, log Log, options []string) (*Nix, error) {
-	n := &Nix{Options: options, log: log}
+// Find looks for Nix in PATH and asks for its version. What is the same whenever
+// nix is asked for it is asked for once, as far as memory goes.
+func Find(ctx context.Context, log Log, memory evalcache.Cache, options []string) (*Nix, error) {
+	n := &Nix{Options: options, log: log, memory: memory}
 	var err error
 	if n.nix, err = find("nix"); err != nil {
 		return nil, err
@@ -61,11 +64,10 @@ func Find(ctx context.Context, log Log, options []string) (*Nix, error) {
 	if n.store, err = find("nix-store"); err != nil {
 		return nil, err
 	}
-	out, err := n.run(ctx, n.nix, "--version")
-	if err != nil {
+	if n.Release, err = n.release(ctx); err != nil {
 		return nil, err
 	}
-	if n.Version, err = ParseVersion(string(out)); err != nil {
+	if n.Version, err = ParseVersion(n.Release); err != nil {
 		return nil, err
 	}
 	if !n.Version.AtLeast(Oldest) {

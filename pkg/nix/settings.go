@@ -23,14 +23,20 @@ type Settings struct {
 	CaseHack          bool // names that differ in case only are mangled in the store (package casehack)
 }
 
+// configShow is the first version in which the command has this name (release
+// notes of 2.20, and of Lix 2.90).
+var configShow = Version{2, 20}
+
+// OnlySettings reports whether the options change nothing but [Settings].
+func (n *Nix) OnlySettings() bool { return len(settingsOf(n.Options)) == len(n.Options) }
+
 // Settings asks nix for its settings.
 func (n *Nix) Settings(ctx context.Context) (Settings, error) {
-	args := append([]string{"--json"}, settingsOf(n.Options)...)
-	// Some versions say that the command has a new name.
-	out, err := n.Quiet().flakeCommand(ctx, append([]string{"show-config"}, args...)...)
-	if Explained(err) {
-		out, err = n.flakeCommand(ctx, append([]string{"config", "show"}, args...)...)
+	command := []string{"show-config"}
+	if n.Version.AtLeast(configShow) {
+		command = []string{"config", "show"}
 	}
+	out, err := n.flakeCommand(ctx, slices.Concat(command, []string{"--json"}, settingsOf(n.Options))...)
 	if err != nil {
 		return Settings{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 //go:embed *.nix *.sh
@@ -46,60 +47,33 @@ func wrapperFlake() map[string]string {
 	return files
 }
 
-// Install makes sure that the wrapper flake is in a directory under parent and
-// returns that directory, named after its content. It is complete or absent at
-// any time, whoever else installs it meanwhile. temp is an empty directory on
-// the same file system.
-func Install(parent, temp string) (string, error) {
-	dir := filepath.Join(parent, digest())
-	if installed(dir) {
-		return dir, nil
-	}
-	fresh := filepath.Join(temp, "wrapper")
-	for _, d := range []string{parent, fresh} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return "", err
-		}
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(fresh, name), []byte(text), 0o600); err != nil {
-			return "", err
-		}
-	}
-	return dir, replace(fresh, dir)
-}
+// placeholder stands in wrapper.nix for the URL of the flake.
+const placeholder = `"path:/replaced-by-nixvf-eval"`
 
-// replace renames fresh to dir. What is there already stays if somebody else
-// has just installed it, and goes if it was tampered with.
-func replace(fresh, dir string) error {
-	err := os.Rename(fresh, dir)
-	if err == nil || installed(dir) {
-		return nil
-	}
-	if err := os.RemoveAll(dir); err != nil {
+// Write makes the directory dir and writes the wrapper of a flake there, whose
+// URL is given as a string of the Nix language, and a lock file, unless that is
+// nil.
+func Write(dir, url string, lock []byte) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	return os.Rename(fresh, dir)
-}
-
-// installed reports whether dir holds the files as they are embedded, and
-// nothing else.
-func installed(dir string) bool {
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != len(files) {
-		return false
-	}
+	write := func(name, text string) error { return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
 	for name, text := range files {
-		got, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || string(got) != text {
-			return false
+		if name == "flake.nix" {
+			text = strings.Replace(text, placeholder, url, 1)
+		}
+		if err := write(name, text); err != nil {
+			return err
 		}
 	}
-	return true
+	if lock == nil {
+		return nil
+	}
+	return write("flake.lock", string(lock))
 }
 
-// digest names the files' content, in 16 hexadecimal digits.
-func digest() string {
+// Digest names the wrapper flake's content, whatever it wraps.
+func Digest() string {
 	hash := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		fmt.Fprintf(hash, "%s %d\n%s", name, len(files[name]), files[name])

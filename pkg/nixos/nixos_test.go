@@ -3,81 +3,45 @@ package nixos
 import (
 	"os"
 	"path/filepath"
-	"sync"
+	"strings"
 	"testing"
 )
 
-func install(t *testing.T, parent string) string {
-	t.Helper()
-	dir, err := Install(filepath.Join(parent, "wrapper"), mkdir(t, parent))
-	if err != nil {
+func TestWrite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "wrapper")
+	if err := Write(dir, `"git+file:///x?dir=\${y}"`, []byte("lock")); err != nil {
 		t.Fatal(err)
 	}
-	if !installed(dir) {
-		t.Fatalf("%s is not complete", dir)
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(files)+1 {
+		t.Errorf("%v, %v", entries, err)
 	}
-	return dir
-}
-
-func mkdir(t *testing.T, parent string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp(parent, "temp")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func TestInstall(t *testing.T) {
-	parent := t.TempDir()
-	dir := install(t, parent)
-	before, err := os.Stat(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again := install(t, parent); again != dir {
-		t.Errorf("%s, then %s", dir, again)
-	}
-	if after, err := os.Stat(dir); err != nil || !os.SameFile(before, after) {
-		t.Errorf("a good installation was replaced: %v", err)
-	}
-}
-
-// What was changed there, or added, is not evaluated.
-func TestInstallOverTampered(t *testing.T) {
-	parent := t.TempDir()
-	dir := install(t, parent)
-	for name, spoil := range map[string]func() error{
-		"changed": func() error { return os.WriteFile(filepath.Join(dir, "module.nix"), []byte("{ }"), 0o600) },
-		"added":   func() error { return os.WriteFile(filepath.Join(dir, "flake.lock"), []byte("{}"), 0o600) },
-		"removed": func() error { return os.Remove(filepath.Join(dir, "flake.nix")) },
-		"file": func() error {
-			if err := os.RemoveAll(dir); err != nil {
-				return err
+	for name, text := range files {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if name == "flake.nix" {
+			if !strings.Contains(string(got), `  inputs.target.url = "git+file:///x?dir=\${y}";`) {
+				t.Errorf("the flake is not in %s", got)
 			}
-			return os.WriteFile(dir, nil, 0o600)
-		},
-	} {
-		if err := spoil(); err != nil {
-			t.Fatalf("%s: %v", name, err)
+			text = string(got)
 		}
-		if installed(dir) {
-			t.Errorf("%s: not noticed", name)
+		if err != nil || string(got) != text {
+			t.Errorf("%s: %v\n%s", name, err, got)
 		}
-		install(t, parent)
+	}
+	if lock, err := os.ReadFile(filepath.Join(dir, "flake.lock")); string(lock) != "lock" || err != nil {
+		t.Errorf("flake.lock: %q, %v", lock, err)
+	}
+	if err := Write(dir, `""`, nil); err == nil {
+		t.Error("written over what was there")
 	}
 }
 
-func TestInstallAtTheSameTime(t *testing.T) {
-	parent := t.TempDir()
-	var group sync.WaitGroup
-	for range 8 {
-		temp := mkdir(t, parent)
-		group.Go(func() {
-			if dir, err := Install(filepath.Join(parent, "wrapper"), temp); err != nil || !installed(dir) {
-				t.Errorf("%s: %v", dir, err)
-			}
-		})
+func TestWriteNoLock(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "wrapper")
+	if err := Write(dir, `""`, nil); err != nil {
+		t.Fatal(err)
 	}
-	group.Wait()
+	if lock, err := os.Lstat(filepath.Join(dir, "flake.lock")); err == nil {
+		t.Errorf("%v", lock)
+	}
 }

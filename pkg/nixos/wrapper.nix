@@ -1,9 +1,11 @@
-# The flake that nixvf-eval evaluates. Its input `target` is the user's flake
-# (--override-input); its output `boot` says what has to be realised to boot a
-# configuration of it, or, in place of Nix's messages about this file, why there
-# is nothing to boot. Package eval reads the answer.
+# The flake that nixvf-eval evaluates. Its input `target` is the user's flake: by
+# its URL and not by --override-input, after which nix has a few lines to say
+# about the lock file that it does not write. Its output `boot` says what has to
+# be realised to boot a configuration of that flake, or, in place of Nix's
+# messages about this file, why there is nothing to boot. Package eval reads the
+# answer.
 {
-  inputs.target.url = "path:/overridden-by-nixvf-eval";
+  inputs.target.url = "path:/replaced-by-nixvf-eval";
 
   outputs =
     { target, ... }:

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nixvf/nixvf/pkg/child"
+	"github.com/nixvf/nixvf/pkg/evalcache"
 	"github.com/nixvf/nixvf/pkg/nix"
 )
 
@@ -84,7 +85,7 @@ func (This) OpenFiles() (uint64, error) {
 func (This) Nix(ctx context.Context) (nix.Version, nix.Settings, error) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	n, err := nix.Find(ctx, nix.Log{Stderr: io.Discard}, nil)
+	n, err := nix.Find(ctx, nix.Log{Stderr: io.Discard}, evalcache.Cache{}, nil)
 	if err != nil {
 		return nix.Version{}, nix.Settings{}, err
 	}
