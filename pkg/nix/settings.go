@@ -44,24 +44,25 @@ func (n *Nix) Settings(ctx context.Context) (Settings, error) {
 }
 
 func parseSettings(data []byte) (Settings, error) {
-	s := Settings{JSON: data}
-	var all map[string]struct{ Value json.RawMessage }
+	var all struct {
+		Store             struct{ Value string }
+		System            struct{ Value string }
+		ExtraPlatforms    struct{ Value []string } `json:"extra-platforms"`
+		Builders          struct{ Value string }
+		ExternalBuilders  struct{ Value json.RawMessage } `json:"external-builders"`
+		PureEval          struct{ Value bool }            `json:"pure-eval"`
+		AcceptFlakeConfig struct{ Value any }             `json:"accept-flake-config"` // Lix has "ask" besides
+		UseCaseHack       struct{ Value bool }            `json:"use-case-hack"`
+	}
 	if err := json.Unmarshal(data, &all); err != nil {
-		return s, fmt.Errorf("nix's settings: %w", err)
+		return Settings{}, fmt.Errorf("nix's settings: %w", err)
 	}
-	for name, value := range map[string]any{
-		"store": &s.Store, "system": &s.System, "extra-platforms": &s.ExtraPlatforms, "builders": &s.Builders, "pure-eval": &s.Pure,
-		"use-case-hack": &s.CaseHack,
-	} {
-		if raw := all[name].Value; raw != nil {
-			if err := json.Unmarshal(raw, value); err != nil {
-				return s, fmt.Errorf("nix's settings: %s: %w", name, err)
-			}
-		}
-	}
-	s.ExternalBuilders = all["external-builders"].Value
-	s.AcceptFlakeConfig = string(all["accept-flake-config"].Value) == "true" // Lix has "ask" besides
-	return s, nil
+	return Settings{
+		JSON: data, Store: all.Store.Value, System: all.System.Value, ExtraPlatforms: all.ExtraPlatforms.Value,
+		Builders: all.Builders.Value, ExternalBuilders: all.ExternalBuilders.Value,
+		Pure: all.PureEval.Value, AcceptFlakeConfig: all.AcceptFlakeConfig.Value == true,
+		CaseHack: all.UseCaseHack.Value,
+	}, nil
 }
 
 // switches are options without a value: --NAME and --no-NAME.
