@@ -41,6 +41,9 @@ func TestFlakeConfig(t *testing.T) {
 	} else if !strings.Contains(said, "--option cores 7") {
 		t.Errorf("run without it:\n%s", said)
 	}
+	if said, err := run("--accept-flake-config"); err != nil || strings.Contains(said, "--file") {
+		t.Errorf("the settings of the same flake.nix are read again: %v\n%s", err, said)
+	}
 	data := t.TempDir()
 	t.Setenv("XDG_DATA_HOME", data)
 	write(t, map[string]string{filepath.Join(data, "nix/trusted-settings.json"): `{"extra-experimental-features": {"fetch-closure": true}}`})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -19,8 +18,11 @@ type Flake struct {
 	// Origin says where the flake comes from, whatever its revision: the
 	// directory of a local flake, in git or not, else its reference.
 	Origin string
-	// Dir is the directory of flake.nix in the store. Nix that fetches lazily may not have it there yet.
-	Dir string
+	// Path is where the flake's tree is in the store. Newer versions copy it
+	// there only when it is needed, and do not always say where.
+	Path string
+	// Subdir is the directory of flake.nix in the tree, "" for its top.
+	Subdir string
 	// Metadata is all that nix says about the flake and its inputs, as JSON:
 	// where they are from, when they were changed, and a hash of each that
 	// there is one of.
@@ -87,7 +89,7 @@ func parseMetadata(data []byte) (Flake, error) {
 	}
 	dir, _ := meta.Resolved["dir"].(string)
 	return Flake{
-		URL: meta.URL, Origin: origin(meta.Resolved), Dir: filepath.Join(meta.Path, dir), Metadata: data, Hashed: hashed,
+		URL: meta.URL, Origin: origin(meta.Resolved), Path: meta.Path, Subdir: dir, Metadata: data, Hashed: hashed,
 	}, nil
 }
 

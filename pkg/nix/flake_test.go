@@ -30,6 +30,27 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// What versions of nix say of the same git tree, with changes that are not
+// committed.
+func TestParseMetadata(t *testing.T) {
+	const common = `"url": "git+file:///home/me/vm?dir=sub", "resolved": {"type": "git", "url": "file:///home/me/vm", "dir": "sub"},
+		"resolvedUrl": "git+file:///home/me/vm?dir=sub", "lastModified": 1, "locks": {"version": 7, "root": "root", "nodes": {"root": {}}}, `
+	for version, text := range map[string]string{
+		"2.8":       `"locked": {"type": "git", "narHash": "sha256-x"}, "path": "/nix/store/x-source"`,
+		"2.26":      `"locked": {"__final": true, "dirtyRev": "0-dirty", "narHash": "sha256-x"}, "fingerprint": "0", "path": "/nix/store/x-source", "dirtyRevision": "0-dirty"`,
+		"2.35":      `"locked": {"dirtyRev": "0-dirty", "narHash": "sha256-x", "type": "git"}, "fingerprint": "0", "path": "/nix/store/x-source"`, // which is not there
+		"Lix 2.95":  `"locked": {"dirtyRev": "0-dirty", "narHash": "sha256-x", "type": "git"}, "path": "/nix/store/x-source"`,
+		"lazy tree": `"locked": {"dirtyRev": "0-dirty", "type": "git"}`,
+	} {
+		flake, err := parseMetadata([]byte("{" + common + text + "}"))
+		lazy := version == "lazy tree"
+		if err != nil || flake.Origin != "/home/me/vm/sub" || flake.URL != "git+file:///home/me/vm?dir=sub" ||
+			flake.Hashed == lazy || !lazy && flake.Path != "/nix/store/x-source" || flake.Subdir != "sub" || !flake.LockedBy(nil) {
+			t.Errorf("%s: %+v, %v", version, flake, err)
+		}
+	}
+}
+
 func TestHashed(t *testing.T) {
 	const self, in = `"locked": {"narHash": "sha256-x"}`, `{"locked": {"narHash": "sha256-y"}}`
 	for meta, want := range map[string]bool{

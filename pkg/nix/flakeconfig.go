@@ -81,18 +81,25 @@ func (n *Nix) FlakeConfig(ctx context.Context, flake Flake) ([]Setting, error) {
 }
 
 // flakeFile returns the path of flake.nix in the store or, where nix has not
-// copied a local flake there yet, in the flake's own directory.
+// copied a local flake there, in the flake's own directory.
 func (n *Nix) flakeFile(ctx context.Context, flake Flake) (string, error) {
-	file := filepath.Join(flake.Dir, "flake.nix")
-	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-		return file, err
+	tree := flake.Path
+	if _, err := os.Lstat(tree); errors.Is(err, fs.ErrNotExist) {
+		if filepath.IsAbs(flake.Origin) {
+			return filepath.Join(flake.Origin, "flake.nix"), nil
+		}
+		args := []string{"flake", "prefetch", "--json", flake.URL} // always copies
+		out, err := n.flakeCommand(ctx, append(args, settingsOf(n.Options)...)...)
+		if err != nil {
+			return "", err
+		}
+		var fetched struct{ StorePath string }
+		if err := json.Unmarshal(out, &fetched); err != nil || fetched.StorePath == "" {
+			return "", fmt.Errorf("nix flake prefetch: no store path in %.80q", out)
+		}
+		tree = fetched.StorePath
 	}
-	if filepath.IsAbs(flake.Origin) {
-		return filepath.Join(flake.Origin, "flake.nix"), nil
-	}
-	args := []string{"flake", "prefetch", "--json", flake.URL} // always copies
-	_, err := n.flakeCommand(ctx, append(args, settingsOf(n.Options)...)...)
-	return file, err
+	return filepath.Join(tree, flake.Subdir, "flake.nix"), nil
 }
 
 func notSetting(name string) error {

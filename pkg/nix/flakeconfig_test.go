@@ -29,6 +29,29 @@ func TestParseFlakeConfig(t *testing.T) {
 	}
 }
 
+// A flake that is not in the store is read where it lies, or put there.
+func TestFlakeFile(t *testing.T) {
+	tree, local := t.TempDir(), t.TempDir()
+	install(t, map[string]string{"nix": `[ "$3 $4 $5 $6" = "flake prefetch --json github:o/r/0123" ] &&
+		echo '{"hash": "sha256-x", "storePath": "` + tree + `"}'`})
+	n := &Nix{nix: filepath.Join(os.Getenv("PATH"), "nix")}
+	for _, tt := range []struct {
+		flake Flake
+		want  string // "": an error
+	}{
+		{Flake{Path: tree, Origin: local}, tree + "/flake.nix"},
+		{Flake{Path: tree, Subdir: "sub"}, tree + "/sub/flake.nix"},
+		{Flake{Path: "/nix/store/none", Subdir: "sub", Origin: local + "/sub"}, local + "/sub/flake.nix"},
+		{Flake{Origin: local}, local + "/flake.nix"},
+		{Flake{Path: "/nix/store/none", Subdir: "sub", Origin: "type=github", URL: "github:o/r/0123"}, tree + "/sub/flake.nix"},
+		{Flake{Origin: "type=github", URL: "github:o/r/none"}, ""},
+	} {
+		if got, err := n.flakeFile(t.Context(), tt.flake); got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%+v: %q, %v", tt.flake, got, err)
+		}
+	}
+}
+
 func FuzzParseFlakeConfig(f *testing.F) {
 	f.Add([]byte(`{"a": ["b", "c"], "d": true, "e": 1, "f": "g"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -89,10 +89,11 @@ func settingsOf(options []string) []string {
 	return picked
 }
 
-// Local reports whether the store's files are this machine's /nix/store.
+// Local reports whether the store's files are this machine's /nix/store. From
+// 2.34 on nix writes local?x as local://?x.
 func (s Settings) Local() bool {
 	name, _, _ := strings.Cut(s.Store, "?")
-	return slices.Contains([]string{"", "auto", "daemon", "local"}, name) && !strings.Contains(s.Store, "root=") ||
+	return slices.Contains([]string{"", "auto", "daemon", "local", "local://"}, name) && !strings.Contains(s.Store, "root=") ||
 		strings.HasPrefix(s.Store, "unix://") && !strings.Contains(s.Store, "root=")
 }
 

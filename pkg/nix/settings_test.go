@@ -17,6 +17,18 @@ func TestParseSettings(t *testing.T) {
 		!slices.Equal(s.ExtraPlatforms, []string{"x86_64-darwin"}) || !s.Builds("aarch64-linux") {
 		t.Errorf("%+v, %v", s, err)
 	}
+	// Each version has fields and values of its own besides.
+	for version, text := range map[string]string{
+		"2.8":      `{"accept-flake-config": {"value": true, "defaultValue": false, "aliases": []}}`,
+		"2.34":     `{"accept-flake-config": {"value": true, "experimentalFeature": "flakes"}, "store": {"value": "daemon", "documentDefault": true}}`,
+		"Lix":      `{"accept-flake-config": {"value": "ask"}, "pure-eval": {"value": true}, "store": {"value": "auto", "documentDefault": false}}`,
+		"Lix, set": `{"accept-flake-config": {"value": true, "overridden": true}, "external-builders": null}`,
+	} {
+		s, err := parseSettings([]byte(text))
+		if err != nil || !s.Local() || s.AcceptFlakeConfig == (version == "Lix") || s.Pure != (version == "Lix") {
+			t.Errorf("%s: %+v, %v", version, s, err)
+		}
+	}
 	for _, bad := range []string{``, `[]`, `{"store": {"value": 1}}`, `{"use-case-hack": {"value": "x"}}`} {
 		if _, err := parseSettings([]byte(bad)); err == nil {
 			t.Errorf("%q: no error", bad)
@@ -31,6 +43,10 @@ func TestLocal(t *testing.T) {
 		"daemon":                           true,
 		"local":                            true,
 		"local?read-only=true":             true,
+		"local://?read-only=true":          true,
+		"local:///tmp/x":                   false,
+		"local://?root=/tmp/x":             false,
+		"unix://?x=y":                      true,
 		"unix:///nix/var/nix/socket":       true,
 		"unix:///x?root=/tmp/x":            false,
 		"local?root=/tmp/x":                false,

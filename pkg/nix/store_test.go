@@ -35,6 +35,7 @@ func TestParseBuilt(t *testing.T) {
 	for _, output := range []string{
 		`[{"drvPath":"/x.drv","outputs":{"out":"/x","dev":"/x-dev"}},{"path":"/y"}]`,                              // 2.8
 		`["/y",{"drvPath":"/x.drv","outputs":{"out":"/x","dev":"/x-dev"},"startTime":1,"stopTime":2,"cpu":null}]`, // 2.26
+		`["/y",{"cpuSystem":0.1,"cpuUser":2.5,"drvPath":"/x.drv","outputs":{"dev":"/x-dev","out":"/x"}}]`,         // 2.35, Lix 2.95
 	} {
 		if got, err := parseBuilt([]byte(output)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v, %v", output, got, err)

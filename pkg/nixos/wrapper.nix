@@ -14,9 +14,11 @@
       names = builtins.attrNames all;
 
       # A value that can stand in a string, and what it needs: derivations with
-      # their outputs, and store paths that exist already.
+      # their outputs, and store paths that exist already. From 2.35 on nix copies
+      # an input to the store only when it is needed, as it is by a string that
+      # is printed.
       describe = value: {
-        text = builtins.unsafeDiscardStringContext "${value}";
+        text = "${value}";
         context = builtins.getContext "${value}";
       };
 
