@@ -1,39 +1,60 @@
 package eval
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 )
 
-// openCache makes the cache directory, whose path is known, and in it a directory for temporary
-// files that is locked as long as the process lives. It removes those whose
-// process is gone. The returned function removes this one.
-func (e *evaluation) openCache() (closeCache func(), err error) {
-	parent := filepath.Join(e.cache, "tmp")
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return nil, err
+// openTemp makes a directory for temporary files in the cache, e.temp, unless it
+// has been made. It is locked as long as the process lives; those whose process
+// is gone are removed.
+func (e *evaluation) openTemp() error {
+	if e.temp != "" {
+		return nil
 	}
-	if e.cache, err = filepath.EvalSymlinks(e.cache); err != nil {
-		return nil, err
+	parent := e.tempParent()
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return fmt.Errorf("cache: %w", err)
+	}
+	parent, err := filepath.EvalSymlinks(parent)
+	if err != nil {
+		return fmt.Errorf("cache: %w", err)
 	}
 	all, err := lock(parent, 0) // from here on nobody takes a new directory for an old one
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("cache: %w", err)
 	}
 	defer all.Close()
 	sweep(parent)
-	if e.temp, err = os.MkdirTemp(filepath.Join(e.cache, "tmp"), "eval-"); err != nil {
-		return nil, err
+	if e.temp, err = os.MkdirTemp(parent, "eval-"); err == nil {
+		e.tempLock, err = lock(e.temp, 0)
 	}
-	own, err := lock(e.temp, 0)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("cache: %w", err)
 	}
-	return func() {
+	return nil
+}
+
+func (e *evaluation) tempParent() string { return filepath.Join(e.cache, "tmp") }
+
+// clean removes what killed processes have left, if there may be such.
+func (e *evaluation) clean() error {
+	if left, err := os.ReadDir(e.tempParent()); err != nil || len(left) == 0 {
+		return nil
+	}
+	return e.openTemp()
+}
+
+// closeTemp removes the directory for temporary files.
+func (e *evaluation) closeTemp() {
+	if e.temp != "" {
 		os.RemoveAll(e.temp)
-		own.Close()
-	}, nil
+	}
+	if e.tempLock != nil {
+		e.tempLock.Close()
+	}
 }
 
 // sweep removes the directories in parent that no process has locked. One that

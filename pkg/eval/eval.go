@@ -57,18 +57,18 @@ type evaluation struct {
 	answer   *answer
 	memory   *memory // what is known of this evaluation from an earlier one, and for a later one
 	vm       place.VM
-	cache    string // nixvf's cache directory, without symbolic links
-	temp     string // a directory in there that goes at the end
+	cache    string   // nixvf's cache directory
+	temp     string   // a directory in there that goes at the end, "" before it is needed
+	tempLock *os.File // its lock
 }
 
 // Document evaluates and builds what r asks for.
 func Document(ctx context.Context, r Request) (*bootdoc.Document, error) {
 	e := &evaluation{Request: r}
-	closeCache, err := e.start(ctx)
-	if err != nil {
+	defer e.closeTemp()
+	if err := e.start(ctx); err != nil {
 		return nil, err
 	}
-	defer closeCache()
 	return e.realise(ctx)
 }
 
@@ -76,11 +76,10 @@ func Document(ctx context.Context, r Request) (*bootdoc.Document, error) {
 // system of the VM and its settings, named as in a boot document.
 func Settings(ctx context.Context, r Request) (*VM, error) {
 	e := &evaluation{Request: r}
-	closeCache, err := e.start(ctx)
-	if err != nil {
+	defer e.closeTemp()
+	if err := e.start(ctx); err != nil {
 		return nil, err
 	}
-	defer closeCache()
 	e.memory.store()
 	return &VM{Name: e.name, ID: e.vm.ID, System: e.answer.System, Virtualisation: e.answer.Settings}, nil
 }
@@ -93,38 +92,33 @@ type VM struct {
 	Virtualisation json.RawMessage `json:"virtualisation"`
 }
 
-// start checks the request and evaluates the configuration. The returned
-// function removes temporary files.
-func (e *evaluation) start(ctx context.Context) (closeCache func(), err error) {
+// start checks the request and evaluates the configuration.
+func (e *evaluation) start(ctx context.Context) (err error) {
 	if e.flake, e.name, err = split(e.Flake); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := e.Host.VM(e.ID, "", e.name); err != nil { // what is wrong with an id is so already
-		return nil, err
+		return err
 	}
 	if e.OutLink != "" {
 		if e.OutLink, err = freeForLink(e.OutLink, e.Host.Dir); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	ref, err := resolve(e.flake, e.Host.Dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if e.cache, err = e.Host.Cache(); err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+		return fmt.Errorf("cache: %w", err)
 	}
 	if e.nix, err = nix.Find(ctx, e.Log, e.results("nix"), e.Options); err != nil {
-		return nil, err
+		return err
 	}
-	if closeCache, err = e.openCache(); err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+	if err := e.clean(); err != nil {
+		return err
 	}
-	if err := e.evaluate(ctx, ref); err != nil {
-		closeCache()
-		return nil, err
-	}
-	return closeCache, nil
+	return e.evaluate(ctx, ref)
 }
 
 // evaluate asks the wrapper flake about the configuration.
@@ -165,6 +159,9 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 // ask evaluates the wrapper flake. An answer about a tree that changed meanwhile
 // is not remembered.
 func (e *evaluation) ask(ctx context.Context, flake nix.Flake, ref string) error {
+	if err := e.openTemp(); err != nil {
+		return err
+	}
 	wrapper := filepath.Join(e.temp, "wrapper")
 	target, err := e.nix.AsInput(flake)
 	if err == nil {
@@ -227,7 +224,10 @@ func runs(guest, host string) error {
 func (e *evaluation) realise(ctx context.Context) (*bootdoc.Document, error) {
 	m := e.memory
 	if !m.built() || e.reroot(ctx) != nil {
-		var err error
+		err := e.openTemp()
+		if err != nil {
+			return nil, err
+		}
 		if m.Toplevel, m.Additional, err = e.build(ctx); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -246,21 +247,16 @@ func TestSweep(t *testing.T) {
 	cache := t.TempDir()
 	write(t, map[string]string{filepath.Join(cache, "nixvf/tmp/eval-1/x/y"): ""})
 	first := &evaluation{cache: filepath.Join(cache, "nixvf")}
-	closeFirst, err := first.openCache()
-	if err != nil {
-		t.Fatal(err)
-	}
 	second := &evaluation{cache: filepath.Join(cache, "nixvf")}
-	closeSecond, err := second.openCache()
-	if err != nil {
+	if err := errors.Join(first.openTemp(), second.openTemp()); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(filepath.Dir(first.temp))
 	if err != nil || len(entries) != 2 || first.temp == second.temp {
 		t.Errorf("%v, %v", entries, err)
 	}
-	closeFirst()
-	closeSecond()
+	first.closeTemp()
+	second.closeTemp()
 	if entries, err = os.ReadDir(filepath.Dir(first.temp)); len(entries) != 0 {
 		t.Errorf("left: %v, %v", entries, err)
 	}
