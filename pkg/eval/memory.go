@@ -13,8 +13,9 @@ import (
 	"github.com/nixvf/nixvf/pkg/nixos"
 )
 
-// memory is what is remembered of an evaluation. Nix remembers none of a tree
-// with changes that are not committed, which is the tree that people work in.
+// memory is what is remembered of an evaluation. Nix remembers none of what is
+// asked through the wrapper; otherwise none of a plain directory and, from 2.21
+// to 2.25, of a git tree with changes that are not committed.
 type memory struct {
 	remembered
 	cache   evalcache.Cache
@@ -48,7 +49,7 @@ func (e *evaluation) remember(flake nix.Flake) *memory {
 	if err != nil {
 		return &memory{}
 	}
-	key := evalcache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.JSON,
+	key := evalcache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.Text,
 		[]byte(nixos.Digest()), flake.Metadata, []byte(e.name), options)
 	return &memory{cache: e.results("eval"), key: key}
 }

@@ -64,7 +64,7 @@ func (e *evaluation) describe(ctx context.Context, ref string, found <-chan *sou
 	if err != nil {
 		return nix.Flake{}, err
 	}
-	cache, key := e.results("flakes"), evalcache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.JSON,
+	cache, key := e.results("flakes"), evalcache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.Text,
 		options, []byte(ref), []byte(s.dir), s.tree.State[:])
 	var flake nix.Flake
 	if !e.Fresh && cache.Load(key, &flake) {

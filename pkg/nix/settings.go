@@ -2,7 +2,6 @@ package nix
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -11,12 +10,12 @@ import (
 
 // Settings is what nixvf wants to know of nix.conf and what overrides it.
 type Settings struct {
-	JSON             []byte   // all of them, as nix prints them
+	Text             []byte   // all of them, as nix prints them
 	Store            string   // "auto", "daemon", "ssh-ng://host"
 	System           string   // this machine's platform, as in "aarch64-darwin"
 	ExtraPlatforms   []string // what this machine builds besides
 	Builders         string   // remote builders, or @FILE
-	ExternalBuilders []byte   // Determinate Nix's own Linux builder: JSON, empty elsewhere
+	ExternalBuilders string   // Determinate Nix's own Linux builder: JSON, empty elsewhere
 	Pure             bool     // flakes see nothing but their inputs
 	// AcceptFlakeConfig says that nix uses what a flake's nixConfig sets, and does not ask.
 	AcceptFlakeConfig bool
@@ -30,40 +29,51 @@ var configShow = Version{2, 20}
 // OnlySettings reports whether the options change nothing but [Settings].
 func (n *Nix) OnlySettings() bool { return len(settingsOf(n.Options)) == len(n.Options) }
 
-// Settings asks nix for its settings.
+// Settings asks nix for its settings, as text: JSON comes with a description of
+// each, and takes longer to print and to read than all else that a second start
+// does.
 func (n *Nix) Settings(ctx context.Context) (Settings, error) {
 	command := []string{"show-config"}
 	if n.Version.AtLeast(configShow) {
 		command = []string{"config", "show"}
 	}
-	out, err := n.flakeCommand(ctx, slices.Concat(command, []string{"--json"}, settingsOf(n.Options))...)
+	out, err := n.flakeCommand(ctx, slices.Concat(command, settingsOf(n.Options))...)
 	if err != nil {
 		return Settings{}, err
 	}
 	return parseSettings(out)
 }
 
-func parseSettings(data []byte) (Settings, error) {
-	var all struct {
-		Store             struct{ Value string }
-		System            struct{ Value string }
-		ExtraPlatforms    struct{ Value []string } `json:"extra-platforms"`
-		Builders          struct{ Value string }
-		ExternalBuilders  struct{ Value json.RawMessage } `json:"external-builders"`
-		PureEval          struct{ Value bool }            `json:"pure-eval"`
-		AcceptFlakeConfig struct{ Value any }             `json:"accept-flake-config"` // Lix has "ask" besides
-		UseCaseHack       struct{ Value bool }            `json:"use-case-hack"`
+// parseSettings reads lines of a name, an equals sign and a value. What begins
+// otherwise goes on with the value before it.
+func parseSettings(text []byte) (Settings, error) {
+	values, name := map[string]string{}, ""
+	for line := range strings.SplitSeq(strings.TrimRight(string(text), "\n"), "\n") {
+		before, value, ok := strings.Cut(line, " = ")
+		if ok && !strings.ContainsFunc(before, notInName) {
+			name = before
+			values[name] = value
+		} else {
+			values[name] += "\n" + line
+		}
 	}
-	if err := json.Unmarshal(data, &all); err != nil {
-		return Settings{}, fmt.Errorf("nix's settings: %w", err)
+	if values["system"] == "" {
+		return Settings{}, fmt.Errorf("nix's settings: no system in %.80q", text)
+	}
+	for _, name := range []string{"pure-eval", "use-case-hack"} {
+		if value := values[name]; value != "" && value != "true" && value != "false" {
+			return Settings{}, fmt.Errorf("nix's settings: %s is %q", name, value)
+		}
 	}
 	return Settings{
-		JSON: data, Store: all.Store.Value, System: all.System.Value, ExtraPlatforms: all.ExtraPlatforms.Value,
-		Builders: all.Builders.Value, ExternalBuilders: all.ExternalBuilders.Value,
-		Pure: all.PureEval.Value, AcceptFlakeConfig: all.AcceptFlakeConfig.Value == true,
-		CaseHack: all.UseCaseHack.Value,
+		Text: text, Store: values["store"], System: values["system"], ExtraPlatforms: strings.Fields(values["extra-platforms"]),
+		Builders: values["builders"], ExternalBuilders: values["external-builders"], Pure: values["pure-eval"] == "true",
+		AcceptFlakeConfig: values["accept-flake-config"] == "true", // Lix has "ask" besides
+		CaseHack:          values["use-case-hack"] == "true",
 	}, nil
 }
+
+func notInName(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') }
 
 // switches are options without a value: --NAME and --no-NAME.
 var switches = []string{"accept-flake-config", "use-case-hack"}
@@ -102,7 +112,7 @@ func (s Settings) Local() bool {
 func (s Settings) Builds(system string) bool {
 	return s.System == system || slices.Contains(s.ExtraPlatforms, system) ||
 		machineBuilds(s.Builders, system, s.System) ||
-		strings.Contains(string(s.ExternalBuilders), `"`+system+`"`)
+		strings.Contains(s.ExternalBuilders, `"`+system+`"`)
 }
 
 // machineBuilds reports whether one of the builders builds for system. They are
