@@ -295,47 +295,6 @@ func (e *evaluation) realiseAs(ctx context.Context, link string, want nix.Wanted
 	return paths, nil
 }
 
-// what names the configuration in a message.
-func (e *evaluation) what() string {
-	if e.name == "" {
-		return "flake " + e.flake
-	}
-	return fmt.Sprintf("configuration %q of flake %s", e.name, e.flake)
-}
-
-// unread is the error for a flake that nix could not read.
-func (e *evaluation) unread(err error) error {
-	err = sentence(err, "cannot read flake %s", e.flake)
-	if _, no := directory(e.flake, e.Host.Dir); no == nil && !strings.HasPrefix(e.flake, ".") && !filepath.IsAbs(e.flake) {
-		return fault.Hint(err, "the directory is ./%s", e.flake)
-	}
-	return err
-}
-
-// unbuilt is the error for a system that nix could not build. Where nothing
-// can build for the guest's platform, that is why.
-func (e *evaluation) unbuilt(ctx context.Context, err error) error {
-	if !nix.Explained(err) {
-		return err
-	}
-	settings, unknown := e.nix.Settings(ctx) // with the flake's own
-	if unknown != nil || settings.Builds(e.answer.System) {
-		return fmt.Errorf("build of %s failed", e.name)
-	}
-	err = fmt.Errorf("build of %s failed: this machine (%s) builds nothing for %s and knows no builder that does",
-		e.name, settings.System, e.answer.System)
-	return fault.Hint(err, "ways to get one: nix-darwin's nix.linux-builder.enable, a remote %s machine in /etc/nix/machines, or a binary cache that holds the system", e.answer.System)
-}
-
-// sentence is err, or what text says in its place where nix itself has said the
-// rest. A nil err stays nil.
-func sentence(err error, text string, args ...any) error {
-	if err != nil && nix.Explained(err) {
-		return fmt.Errorf(text, args...)
-	}
-	return err
-}
-
 // freeForLink returns the absolute path of a link to be, where there is nothing
 // yet or a link into the store.
 func freeForLink(path, workdir string) (string, error) {
