@@ -3,6 +3,7 @@ package console
 import (
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -58,13 +59,15 @@ func (t *Terminal) Raw() error {
 	return err
 }
 
-// Restore undoes Raw and ends the wait for keys. It may be called more than
-// once, and on nil.
+// Restore undoes Raw and ends the wait for keys; keys and answers of the
+// terminal that nobody has read are lost. It may be called more than once, and
+// on nil.
 func (t *Terminal) Restore() {
 	if t == nil || t.state == nil {
 		return
 	}
 	t.wake[1].Close()
+	_ = flushInput(int(t.file.Fd())) // what was typed for the guest is no command of the shell's
 	_ = term.Restore(int(t.file.Fd()), t.state)
 	t.guard.dismiss()
 	t.state = nil
@@ -77,22 +80,23 @@ func (t *Terminal) Read(p []byte) (int, error) {
 	if t.wake[0] == nil {
 		return 0, io.EOF
 	}
-	terminal, wake := t.fds[0], t.fds[1]
-	for {
-		// select, since poll fails for some terminals on macOS (poll(2), BUGS).
-		var ready unix.FdSet
-		ready.Set(terminal)
-		ready.Set(wake)
-		switch _, err := unix.Select(max(terminal, wake)+1, &ready, nil, nil, nil); {
-		case err == unix.EINTR:
-		case err != nil:
-			return 0, os.NewSyscallError("select", err)
-		case ready.IsSet(wake):
-			return 0, io.EOF
-		default:
-			return t.file.Read(p)
-		}
+	_, woken, err := readable(t.fds[0], t.fds[1], -1)
+	switch {
+	case err != nil:
+		return 0, err
+	case woken:
+		return 0, io.EOF
 	}
+	return t.file.Read(p)
+}
+
+// More reports whether there are keys within d, or no more at all.
+func (t *Terminal) More(d time.Duration) bool {
+	if t.wake[0] == nil {
+		return true
+	}
+	ready, woken, err := readable(t.fds[0], t.fds[1], d)
+	return ready || woken || err != nil
 }
 
 // Close restores the terminal and gives it up.
