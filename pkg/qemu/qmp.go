@@ -18,6 +18,10 @@ type Monitor struct {
 
 // reply is any object that QEMU sends: greeting, answer, error or event.
 type reply struct {
+	Event string `json:"event"`
+	Data  struct {
+		Guest bool `json:"guest"` // it was the guest's doing
+	} `json:"data"`
 	Return json.RawMessage `json:"return"`
 	Error  *struct {
 		Desc string `json:"desc"`
@@ -67,6 +71,20 @@ func (m *Monitor) Execute(command string, result any) error {
 			return nil
 		default:
 			return json.Unmarshal(r.Return, result)
+		}
+	}
+}
+
+// AwaitRestart waits until the guest starts anew by its own doing, as at a
+// reboot. The error is that of a QEMU that has ended.
+func (m *Monitor) AwaitRestart() error {
+	for {
+		var r reply
+		if err := m.in.Decode(&r); err != nil {
+			return fmt.Errorf("qmp: %w", err)
+		}
+		if r.Event == "RESET" && r.Data.Guest {
+			return nil
 		}
 	}
 }

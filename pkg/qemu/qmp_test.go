@@ -41,7 +41,9 @@ func TestMonitor(t *testing.T) {
 	event := `{"event": "POWERDOWN", "timestamp": {"seconds": 1, "microseconds": 2}}` + "\n"
 	asked := serve(server, greeting, `{"return": {}}`, event+`{"return": {}}`,
 		`{"return": [{"label": "console1", "filename": "pty:/dev/pts/9"}, {"label": "qmp", "filename": "unix:/q"},
-		{"label": "console0", "filename": "pty:/dev/pts/8"}]}`, `{"error": {"class": "GenericError", "desc": "no such thing"}}`)
+		{"label": "console0", "filename": "pty:/dev/pts/8"}]}`, `{"error": {"class": "GenericError", "desc": "no such thing"}}`+"\n"+
+			`{"event": "RESET", "data": {"guest": false, "reason": "host-qmp-system-reset"}}`+"\n"+`{"event": "STOP", "data": {}}`+"\n"+
+			`{"event": "RESET", "data": {"guest": true, "reason": "guest-reset"}}`)
 	m, err := NewMonitor(client)
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +57,9 @@ func TestMonitor(t *testing.T) {
 	}
 	if err := m.Execute("nonsense", nil); err == nil || err.Error() != "qmp: nonsense: no such thing" {
 		t.Errorf("error: %v", err)
+	}
+	if err := m.AwaitRestart(); err != nil {
+		t.Error(err)
 	}
 	m.Close()
 	want := []string{`{"execute":"qmp_capabilities"}`, `{"execute":"system_powerdown"}`, `{"execute":"query-chardev"}`, `{"execute":"nonsense"}`}
@@ -86,6 +91,9 @@ func FuzzMonitor(f *testing.F) {
 		names, err := m.Terminals()
 		if err == nil && !strings.Contains(answers, "return") {
 			t.Errorf("%q were read from %q", names, answers)
+		}
+		if m.AwaitRestart() == nil && !strings.Contains(answers, "RESET") {
+			t.Errorf("a restart was read from %q", answers)
 		}
 	})
 }

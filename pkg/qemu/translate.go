@@ -55,6 +55,7 @@ type Plan struct {
 	Program  string   // conventional name of the QEMU binary
 	Args     []string // its arguments
 	Monitor  string   // path of the QMP socket
+	Events   string   // path of another one, for who waits for events
 	Shares   []Share
 	CID      uint32 // the guest's vsock number, 0 when it has no port
 	Vsock    []Port
@@ -80,6 +81,7 @@ func Translate(opts *cmdline.Options, vm *config.VirtualMachine, host Host) (*Pl
 	t := &translation{host: host, plan: &Plan{
 		Program: machine.program,
 		Monitor: filepath.Join(host.Sockets, "qmp.sock"),
+		Events:  filepath.Join(host.Sockets, "events.sock"),
 	}}
 	t.refuseFlags(opts, vm)
 	t.machine(machine.machine, machine.cpu, vm)
@@ -150,6 +152,9 @@ func (t *translation) machine(machine, cpu string, vm *config.VirtualMachine) {
 		"-object", "memory-backend-memfd,id=mem,size="+mib+",share=on",
 		"-chardev", "socket,id=qmp,server=on,wait=off,path="+escape(t.plan.Monitor),
 		"-mon", "chardev=qmp,mode=control",
+		// One socket serves one connection at a time.
+		"-chardev", "socket,id=events,server=on,wait=off,path="+escape(t.plan.Events),
+		"-mon", "chardev=events,mode=control",
 		// A guest that panics tells QEMU, which fails (from 7.1 on), and does not restart to panic again.
 		"-device", "pvpanic-pci", "-action", "panic=exit-failure")
 }
