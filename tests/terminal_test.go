@@ -24,13 +24,15 @@ import (
 // an emulated CPU takes its time on a busy machine.
 const patience = 3 * time.Minute
 
-// screen is a terminal on which a command runs, and a person before it.
+// screen is a terminal on which a command runs, and a person before it. It
+// answers questions as an xterm does.
 type screen struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	master *os.File
 	slave  *os.File
 	modes  unix.Termios // before the command started
+	asked  []byte       // the last of what came, in which a question may have begun
 	mu     sync.Mutex
 	seen   bytes.Buffer
 }
@@ -41,6 +43,9 @@ func onScreen(t *testing.T, document string, env []string, name string, args ...
 	t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
 		t.Fatal(err)
 	}
 	stdin, err := os.Open(document)
@@ -81,6 +86,7 @@ func (s *screen) watch() {
 		s.mu.Lock()
 		s.seen.Write(buf[:n])
 		s.mu.Unlock()
+		s.answer(buf[:n])
 		if err != nil {
 			return
 		}
@@ -207,8 +213,8 @@ func TestTerminalIsRaw(t *testing.T) {
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("ctrl-] d leaves it running, ctrl-] . stops it, twice by force\r\n")
 	s.expect("stand-in guest is up\r\n")
-	// ^C ^Z ^\ ^S ^Q ^D, carriage return, and ctrl-] for the guest
-	for _, key := range []string{"\x03", "\x1a", "\x1c", "\x13", "\x11", "\x04", "\r", "\x1d\x1d", "\x1dx"} {
+	// an arrow, ^C ^Z ^\ ^S ^Q ^D, carriage return, and ctrl-] for the guest
+	for _, key := range []string{"\x1b[A", "\x03", "\x1a", "\x1c", "\x13", "\x11", "\x04", "\r", "\x1d\x1d", "\x1dx"} {
 		s.press(key)
 		s.expect(strings.Replace(key, "\x1d\x1d", "\x1d", 1))
 	}
@@ -266,67 +272,4 @@ func TestTerminalAfterKill(t *testing.T) {
 	_ = s.cmd.Wait() // it was killed
 	s.expectRestored()
 	expectNone(t, env)
-}
-
-// TestTerminalOfGuest does with a real guest what a person does.
-func TestTerminalOfGuest(t *testing.T) {
-	needGuest(t)
-	tr := newTrial(t)
-	document, env := guestDocument(tr), tr.env
-	program := filepath.Join(bin, "nixvf-boot")
-	const prompt = "nixvf-guest# "
-
-	s := onScreen(t, document, env, program)
-	s.expect(prompt)
-	s.press("sleep 1000; echo sleep=$?\r")
-	s.expect("sleep=$?\r\n")
-	time.Sleep(time.Second)
-	s.press("\x03")
-	s.expect(prompt)
-	s.press("echo still $((40+2))\r")
-	s.expect("still 42\r\n")
-	s.press("poweroff\r")
-	s.end(0)
-
-	vm, status, said := detach(t, document, env)
-	if status != 0 {
-		t.Fatalf("--detach: status %d, %q", status, said)
-	}
-	expectFile(t, vm.Console, prompt)
-	s = onScreen(t, document, env, program, "--attach", vm.ID)
-	s.pressUntil("echo back $((40+2))\r")
-	s.expect("back 42\r\n")
-	s.press("\x1dd")
-	s.end(0)
-	s = onScreen(t, document, env, program, "--attach", vm.ID)
-	s.pressUntil("\r")
-	s.press("\x1d.")
-	s.end(0)
-
-	s = onScreen(t, document, env, program)
-	s.expect(prompt)
-	s.resize(33, 101)
-	s.press("\x1dd")
-	s.expect(" runs on as process ")
-	s.end(0)
-	s = onScreen(t, document, env, program, "--attach", vm.ID)
-	s.pressUntil("\r")
-	killVMM(t, tr.mark())
-	s.expect("nixvf-boot: qemu was ended by a signal: killed\r\n")
-	s.end(128 + int(syscall.SIGKILL))
-}
-
-// guestDocument evaluates the test guest's flake into the trial's launch.json,
-// whose path it returns.
-func guestDocument(tr *trial) string {
-	tr.t.Helper()
-	flake := filepath.Join(tr.dir, "flake")
-	if out, err := exec.Command("guest/make-flake", flake).CombinedOutput(); err != nil {
-		tr.t.Fatalf("make-flake: %v\n%s", err, out)
-	}
-	cmd, out := tr.start("cd flake && nixvf-eval .#darwinVM | nixvf-args >../launch.json")
-	if err := cmd.Wait(); err != nil {
-		tr.t.Fatalf("evaluating the guest: %v\n%s", err, out)
-	}
-	return filepath.Join(tr.dir, "launch.json")
 }

@@ -33,10 +33,9 @@ import (
 // sockets, listens on those of vsock ports, offers its REST calls, and stops on
 // SIGTERM.
 //
-// The environment variable STANDIN says what its guest does: "poweroff" ends
-// at once, "crash" fails, "deaf" hears no request to stop; else it runs until
-// asked, sending back what it reads. STANDIN_LOG names a file for what it was
-// started with.
+// As vfkit does by way of logrus, it logs to stderr what happens, down to
+// --log-level. The environment variable STANDIN says what its guest does
+// (guests); STANDIN_LOG names a file for what it was started with.
 func standIn() {
 	if err := runStandIn(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
@@ -61,6 +60,11 @@ func runStandIn(args []string) error {
 	if err := record(args); err != nil {
 		return err
 	}
+	info, err := logger(opts.LogLevel)
+	if err != nil {
+		return err
+	}
+	info("virtual machine parameters:")
 	if err := lockImages(vm); err != nil {
 		return err
 	}
@@ -96,27 +100,23 @@ func runStandIn(args []string) error {
 		return errors.New("the stand-in's guest crashed")
 	}
 	state.Store("VirtualMachineStateRunning")
-	go io.Copy(console, os.Stdin)
+	info("virtual machine is running")
+	go guests[os.Getenv("STANDIN")](console, os.Stdin)
 	go reportSizes(console)
-	return guest(console, signals, stop)
+	return untilStopped(console, signals, stop)
 }
 
-// reportSizes prints the console's size whenever it changes. Its terminal is not
-// the controlling one, so there is no signal; vfkit would not notice.
-func reportSizes(console io.Writer) {
-	size := func() string {
-		s, err := unix.IoctlGetWinsize(int(os.Stdin.Fd()), unix.TIOCGWINSZ)
-		if err != nil {
-			return ""
-		}
-		return fmt.Sprintf("size is %d %d\r\n", s.Row, s.Col)
+// logger returns what logs a line of level info, if level is not above that.
+func logger(level string) (info func(string), err error) {
+	switch level {
+	case "", "info", "debug":
+		return func(text string) {
+			fmt.Fprintf(os.Stderr, "time=%q level=info msg=%q\n", time.Now().Format(time.RFC3339), text)
+		}, nil
+	case "error":
+		return func(string) {}, nil
 	}
-	for last := size(); ; time.Sleep(50 * time.Millisecond) {
-		if now := size(); now != last {
-			last = now
-			fmt.Fprint(console, now)
-		}
-	}
+	return nil, fmt.Errorf("unknown log level: %s", level)
 }
 
 // lockImages locks disk images for as long as the process lives, as
@@ -194,25 +194,6 @@ func turnAround(frame []byte, mac net.HardwareAddr) bool {
 	copy(frame, frame[6:12])
 	copy(frame[6:], mac)
 	return true
-}
-
-// guest waits for whatever stops it.
-func guest(console io.Writer, signals <-chan os.Signal, stop <-chan string) error {
-	deaf := os.Getenv("STANDIN") == "deaf"
-	for {
-		select {
-		case <-signals:
-			if deaf {
-				time.Sleep(5 * time.Second) // and then vfkit forces it
-			}
-			return nil
-		case state := <-stop:
-			fmt.Fprintf(console, "asked to %s\r\n", state)
-			if state == "HardStop" || !deaf {
-				return nil
-			}
-		}
-	}
 }
 
 // record writes down the arguments, the process and its open-files limit.

@@ -26,7 +26,7 @@ func (f *flags) config(t *cli.Tool) (boot.Config, error) {
 		Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, UID: os.Getuid(),
 		VMM: f.VMM, VFKit: f.VFKit, QEMU: f.QEMU, Virtiofsd: f.Virtiofsd,
 		StopTimeout: f.StopTimeout, UnsafeStore: f.UnsafeStore, Verbose: f.Verbose, Address: f.Address, Leases: f.Leases,
-		Detach: f.Detach, Stdout: os.Stdout, Print: t.Print, Say: t.Say, Warn: t.Warn,
+		Detach: f.Detach, InputFile: f.Input, Stdout: os.Stdout, Print: t.Print, Say: t.Say, Warn: t.Warn,
 	}
 	if f.Leash {
 		// What comes over the leash is as if it came from the kernel.

@@ -22,18 +22,20 @@ every key goes to the guest, "ctrl-] ." stops it, once more forces it, and
 
 	nixvf-eval .#darwinVM | nixvf-args | nixvf-boot
 	nixvf-boot <launch.json
+	nixvf-boot --input FILE <launch.json >console.log
 	nixvf-boot --detach <launch.json; nixvf-boot --attach ID
 	nixvf-boot --dry-run <launch.json
 	nixvf-boot --check
 
 The input is the JSON of nixvf-args, a JSON array of vfkit's arguments, or the
 arguments themselves, one a line or NUL-terminated. INT, TERM and HUP ask the
-guest to shut down.
+guest to shut down. Not at a terminal, the guest gets no input but --input's.
+What the VMM says is in its own log, which -v names.
 
-Exit status: 0 the guest shut down, or the VM runs in the background; 1 failure;
-2 wrong usage; 124 the guest did not stop within --stop-timeout; 125 it was forced
-by asking twice; 128+N signal N ended the VMM, or nixvf-boot before the VM ran;
-any other is the VMM's.`
+Exit status: 0 the guest shut down, or the VM runs in the background; 1 failure,
+or a panic of the guest's kernel; 2 wrong usage; 124 the guest did not stop within
+--stop-timeout; 125 it was forced by asking twice; 128+N signal N ended the VMM, or
+nixvf-boot before the VM ran; any other is the VMM's.`
 
 type flags struct {
 	VMM         string        `name:"vmm" enum:"auto,vfkit,qemu" default:"auto" help:"What runs the VM: auto, vfkit or qemu."`
@@ -44,6 +46,7 @@ type flags struct {
 	UnsafeStore bool          `help:"Share the store even if root in the guest could write to it, as under vfkit with a single-user Nix."`
 	Address     bool          `help:"Say the guest's address on vfkit's NAT, once it is known."`
 	Leases      string        `default:"/var/db/dhcpd_leases" hidden:"" help:"The file where it is found."`
+	Input       string        `placeholder:"FILE" help:"Type what a file, a FIFO or a device gives at the console, beside the keys of a terminal. Its end is not the VM's."`
 	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
 	Attach      string        `placeholder:"ID" help:"Take the console of a VM in the background to this terminal."`
 	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
@@ -60,10 +63,11 @@ func main() {
 		if err != nil {
 			return err
 		}
-		if f.Attach != "" {
-			return outcome(boot.Attach(f.Attach, config))
-		}
 		switch {
+		case f.Attach != "" && f.Input != "":
+			return fault.Usage(errors.New("--input goes with the start of a VM, not with --attach"))
+		case f.Attach != "":
+			return outcome(boot.Attach(f.Attach, config))
 		case f.JSON && !f.Check:
 			return fault.Usage(errors.New("--json goes with --check"))
 		case f.Check:

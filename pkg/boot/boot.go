@@ -34,6 +34,7 @@ type Config struct {
 	Address     bool             // say the guest's address on vfkit's NAT, once it is known
 	Leases      string           // the file where it is found
 	Detach      bool             // put the VM in the background once it runs
+	InputFile   string           // what is read from there goes to the console; "": nothing
 	Keeper      func() *exec.Cmd // starts this very command again, to be the keeper
 	Leash       *leash.Keeper    // what this process is held on, if it is the keeper
 	Verbose     bool
@@ -67,6 +68,9 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 	}
 	if len(m.cards) > 0 {
 		out = append(out, "# with a network of nixvf-boot's own\n"...)
+	}
+	if usesStdio(m.vm) {
+		out = append(out, "# with its console on a terminal of nixvf-boot's own\n"...)
 	}
 	cmd, err := launchdoc.Command(m.vmm.command())
 	return append(out, cmd...), err
@@ -120,7 +124,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 		return 1, err
 	}
 	m.raiseLimits()
-	if _, ok := m.vmm.(*vfkitVMM); ok && m.nothingToUndo() {
+	if !m.stays {
 		return 1, m.exec(locks, kept, made)
 	}
 	return m.run(locks, kept, net, requests)

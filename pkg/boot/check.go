@@ -27,12 +27,12 @@ func (m *machine) check(ctx context.Context) error {
 		errs = append(errs, m.checkKernel(linux.VmlinuzPath), usable("initrd", linux.InitrdPath))
 	}
 	for _, device := range m.vm.Devices {
-		switch d := device.(type) {
-		case *config.VirtioFs:
+		if d, ok := device.(*config.VirtioFs); ok {
 			errs = append(errs, m.checkShare(d))
-		case *config.VirtioSerial:
-			errs = append(errs, m.checkLog(d.LogFile))
 		}
+	}
+	for _, log := range m.logs() {
+		errs = append(errs, m.checkLog(log))
 	}
 	for _, d := range m.images() {
 		errs = append(errs, m.checkImage(d))
@@ -40,7 +40,7 @@ func (m *machine) check(ctx context.Context) error {
 	for _, f := range m.doc.Files {
 		errs = append(errs, usable("files", f.From))
 	}
-	errs = append(errs, m.checkControl(), m.checkWrites(), <-vmmErr)
+	errs = append(errs, m.checkInput(), m.checkControl(), m.checkWrites(), <-vmmErr)
 	return errors.Join(errs...)
 }
 
@@ -69,7 +69,7 @@ func (m *machine) checkShare(d *config.VirtioFs) error {
 // checkLog reports a console log whose directory is missing. The VM's own
 // state directory will be there.
 func (m *machine) checkLog(path string) error {
-	if path == "" || filepath.Dir(path) == m.place.Dir {
+	if filepath.Dir(path) == m.place.Dir {
 		return nil
 	}
 	if err := access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {

@@ -1,16 +1,20 @@
 package boot
 
 import (
+	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/roots"
 )
 
-// nothingToUndo reports whether the VM needs nobody beside it: its console
-// needs no terminal, its network is the VMM's own and it has no vsock ports,
-// nobody asked for its address, and nothing of it is temporary.
+// nothingToUndo reports whether the VM needs nobody beside it: its consoles
+// need no terminal and no input, and their logs hold nothing that vfkit would
+// empty; its network is the VMM's own and it has no vsock ports, nobody asked
+// for its address, and nothing of it is temporary.
 func (m *machine) nothingToUndo() bool {
 	for _, d := range m.doc.Directories {
 		if d.Temporary {
@@ -22,12 +26,16 @@ func (m *machine) nothingToUndo() bool {
 			return false
 		}
 	}
-	return len(m.cards) == 0 && len(m.vsockPorts()) == 0 && !m.Address && !usesStdio(m.vm) && !m.usesPty()
+	return len(m.cards) == 0 && len(m.vsockPorts()) == 0 && !m.Address && m.InputFile == "" &&
+		!usesStdio(m.vm) && !m.usesPty() && !slices.ContainsFunc(m.logs(), holdsText)
 }
 
 // exec replaces this process by the VMM, which inherits the locks, and the roots
 // with the process id. It returns only with an error.
 func (m *machine) exec(l *locks, kept *roots.Roots, made *made) error {
+	if logs := m.logs(); slices.ContainsFunc(logs, holdsText) { // another VM may have it too
+		return fmt.Errorf("console: somebody has written to %s since it was found empty", strings.Join(logs, " or "))
+	}
 	if err := kept.Wait(); err != nil {
 		m.Warn("%s", unkept(err))
 	}
@@ -55,6 +63,6 @@ func (m *machine) execDetached() error {
 	if err := leash.Redirect(log); err != nil {
 		return err
 	}
-	m.Leash.Report(leash.Report{State: leash.Exec, VM: m.describe(m.logFile())})
+	m.Leash.Report(leash.Report{State: leash.Exec, VM: m.describe(m.wanted.LogFile)})
 	return nil
 }

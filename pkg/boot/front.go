@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -196,14 +195,4 @@ func (m *machine) describe(console string) leash.VM {
 		}
 	}
 	return vm
-}
-
-// logFile returns the file that the VM's first console is written to, or "".
-func (m *machine) logFile() string {
-	serials := config.FilterDevices[*config.VirtioSerial](m.vm)
-	i := slices.IndexFunc(serials, func(d *config.VirtioSerial) bool { return d.LogFile != "" })
-	if i < 0 {
-		return ""
-	}
-	return serials[i].LogFile
 }

@@ -25,13 +25,16 @@ import (
 // that shall run it.
 type machine struct {
 	Config
-	doc   *launchdoc.Document
-	place place.VM
-	opts  *cmdline.Options
-	vm    *config.VirtualMachine
-	rules []network.Rule
-	cards []*config.VirtioNet // those that are on a network of ours
-	vmm   vmm
+	doc     *launchdoc.Document
+	place   place.VM
+	opts    *cmdline.Options
+	vm      *config.VirtualMachine
+	console *config.VirtioSerial // the one that we take care of, nil if the VM has none
+	wanted  config.VirtioSerial  // what the document wants of it
+	stays   bool                 // this process stays beside the VMM
+	rules   []network.Rule
+	cards   []*config.VirtioNet // those that are on a network of ours
+	vmm     vmm
 	// shares are those that exist before the VM is prepared.
 	shares seen
 }
@@ -60,6 +63,9 @@ type vmm interface {
 	sockets() map[string]string
 	// terminals returns the pseudo-terminals that the VMM made for consoles.
 	terminals() ([]string, error)
+	// watch calls restarted each time the guest starts anew, until the VMM has
+	// ended. It returns at once where the VMM tells nobody.
+	watch(ended <-chan struct{}, restarted func())
 }
 
 // helper is a process that serves the VMM on a listening socket, which it
@@ -82,29 +88,32 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	if err := m.planNetwork(); err != nil {
 		return nil, err
 	}
-	m.vmm, err = m.choose(ctx)
+	m.VMM = m.choose()
+	if err := m.planConsole(); err != nil {
+		return nil, err
+	}
+	switch m.VMM {
+	case VFKit:
+		m.vmm, err = newVfkit(m)
+	case QEMU:
+		m.vmm, err = newQemu(ctx, m)
+	default:
+		err = fmt.Errorf("--vmm: %q is not one of auto, vfkit, qemu", m.VMM)
+	}
 	return m, err
 }
 
-// choose finds the VMM. A path given for one of them decides.
-func (m *machine) choose(ctx context.Context) (vmm, error) {
-	which := m.VMM
+// choose returns which VMM runs the VM. A path given for one of them decides.
+func (m *machine) choose() string {
 	switch {
-	case which != Auto:
+	case m.VMM != Auto:
+		return m.VMM
 	case m.VFKit != "":
-		which = VFKit
+		return VFKit
 	case m.QEMU != "" || runtime.GOOS != "darwin":
-		which = QEMU
-	default:
-		which = VFKit
+		return QEMU
 	}
-	switch which {
-	case VFKit:
-		return newVfkit(m)
-	case QEMU:
-		return newQemu(ctx, m)
-	}
-	return nil, fmt.Errorf("--vmm: %q is not one of auto, vfkit, qemu", m.VMM)
+	return VFKit
 }
 
 // readOnly reports whether the guest must not write to a share: the document

@@ -139,11 +139,15 @@ func CheckQEMUVersion(text string) error {
 // monitorWait bounds a talk with QEMU's monitor.
 const monitorWait = 2 * time.Second
 
-// monitor connects to QEMU's control socket.
-func (v *qemuVMM) monitor() (*qemu.Monitor, error) {
-	conn, err := net.DialTimeout("unix", v.plan.Monitor, monitorWait)
+// monitor connects to one of QEMU's control sockets. Where events are awaited
+// there is no limit of time: the connection ends with QEMU.
+func (v *qemuVMM) monitor(socket string) (*qemu.Monitor, error) {
+	conn, err := net.DialTimeout("unix", socket, monitorWait)
 	if err != nil {
 		return nil, err
+	}
+	if socket == v.plan.Events {
+		return qemu.NewMonitor(conn)
 	}
 	if err := conn.SetDeadline(time.Now().Add(monitorWait)); err != nil {
 		conn.Close()
@@ -153,7 +157,7 @@ func (v *qemuVMM) monitor() (*qemu.Monitor, error) {
 }
 
 func (v *qemuVMM) stop() error {
-	mon, err := v.monitor()
+	mon, err := v.monitor(v.plan.Monitor)
 	if err != nil {
 		return err
 	}
@@ -162,7 +166,7 @@ func (v *qemuVMM) stop() error {
 }
 
 func (v *qemuVMM) running() (bool, error) {
-	mon, err := v.monitor()
+	mon, err := v.monitor(v.plan.Monitor)
 	if err != nil {
 		return false, err
 	}
@@ -173,7 +177,7 @@ func (v *qemuVMM) running() (bool, error) {
 func (v *qemuVMM) sockets() map[string]string { return map[string]string{"qmp": v.plan.Monitor} }
 
 func (v *qemuVMM) terminals() ([]string, error) {
-	mon, err := v.monitor()
+	mon, err := v.monitor(v.plan.Monitor)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,7 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	drained := s.connect()
 	s.announce()
 	go s.tellVsock()
+	go s.watchRestarts()
 	err = s.wait()
 	<-drained
 	status, err = s.outcome(err)
@@ -84,6 +85,7 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 	}
 	if s.Verbose {
 		s.Say("starting %s", strings.Join(argv, " "))
+		s.Say("its log is %s", log.Name())
 	}
 	if s.vmm, err = child.Start(s.machine.vmm.name(), cmd); err != nil {
 		return err
@@ -171,15 +173,20 @@ func closeAll(files []*os.File) {
 // for is explained with the last lines of the VMM's log.
 func (s *session) outcome(err error) (int, error) {
 	status := s.vmm.Status()
+	reason, _, panicked := console.Panic(s.output.Tail())
 	switch {
 	case s.unread.Load():
 		return 128 + int(syscall.SIGPIPE), nil
+	case err != nil && s.forced != 0:
+		return s.forced, errors.Join(err, s.lastLines())
 	case err != nil:
 		return max(status, 1), err
 	case s.forced != 0:
 		return s.forced, nil
 	case status == 0:
 		return 0, nil
+	case panicked: // and QEMU has ended for it
+		return status, errors.Join(panicError(reason), s.lastLines())
 	}
 	err = endOf(s.vmm.Name, status, s.place.Log(s.vmm.Name))
 	select {

@@ -43,13 +43,14 @@ func newVfkit(m *machine) (vmm, error) {
 		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
 	}
 	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:]), version: m.versions()}
-	if m.opts.RestfulURI == cmdline.DefaultRestfulURI && (m.Detach || !m.nothingToUndo()) {
+	if m.opts.RestfulURI == cmdline.DefaultRestfulURI && (m.Detach || m.stays) {
 		v.rest = filepath.Join(m.place.Sockets(m.UID), "rest.sock")
 		v.args = append(v.args, "--restful-uri", "unix://"+v.rest)
 	}
 	if err := v.moveCards(m); err != nil {
 		return nil, err
 	}
+	v.moveConsole(m)
 	if m.opts.LogLevel == "" && !m.Verbose {
 		v.args = append(v.args, "--log-level", "error")
 	}
@@ -80,6 +81,15 @@ func (v *vfkitVMM) moveCards(m *machine) error {
 		replaceDevice(v.args, m.opts.Devices[i], words[1])
 	}
 	return nil
+}
+
+// moveConsole puts the console that we take care of on vfkit's stdin and stdout.
+func (v *vfkitVMM) moveConsole(m *machine) {
+	for i, device := range m.vm.Devices {
+		if d, ok := device.(*config.VirtioSerial); ok && d == m.console && m.stays {
+			replaceDevice(v.args, m.opts.Devices[i], ownConsole)
+		}
+	}
 }
 
 // replaceDevice puts another device in the place of the first --device that is
@@ -193,6 +203,10 @@ func (v *vfkitVMM) sockets() map[string]string {
 	}
 	return map[string]string{"rest": v.rest}
 }
+
+// watch returns at once: vfkit goes on through a restart of the guest, of which
+// Virtualization.framework tells it nothing.
+func (v *vfkitVMM) watch(<-chan struct{}, func()) {}
 
 func (v *vfkitVMM) terminals() ([]string, error) {
 	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/inspect", "")

@@ -49,6 +49,13 @@ func (s *session) wait() error {
 		case warning := <-s.unkept:
 			s.note("warning: %s", warning)
 			continue
+		case warning := <-s.warnings:
+			s.note("warning: %s", warning)
+			continue
+		case err := <-s.panics:
+			s.forced = 1
+			s.vmm.End()
+			return err
 		case <-again:
 			go s.askGuest()
 			again = time.After(askAgain)

@@ -134,6 +134,7 @@
             cp ${./nix-database.sh} $out/nix-database.sh
             cp ${./host-files.sh} $out/host-files.sh
             cp ${./refresh.sh} $out/refresh.sh
+            cp ${./console.sh} $out/console.sh
             ln -s ${fstab} $out/fstab
             ln -s ${initrdModules} $out/initrd-modules
             ln -s ${./stage-2/modules} $out/modules

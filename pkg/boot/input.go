@@ -1,0 +1,60 @@
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nixvf/nixvf/pkg/fault"
+)
+
+// checkInput reports an input file that cannot be read.
+func (m *machine) checkInput() error {
+	switch info, err := os.Stat(m.InputFile); {
+	case m.InputFile == "":
+		return nil
+	case m.InputFile == "-":
+		return fault.Hint(errors.New("--input: stdin is the document already"), "mkfifo makes a file that others can write to")
+	case err != nil:
+		return fmt.Errorf("--input: %w", err)
+	case info.IsDir():
+		return fmt.Errorf("--input: %s: is a directory", m.InputFile)
+	}
+	if err := access(m.InputFile, unix.R_OK); err != nil {
+		return fmt.Errorf("--input: %w", err)
+	}
+	return nil
+}
+
+// feed copies the input file to the console. Its end is no more than that; a
+// FIFO is read again for the next one who writes to it.
+func (s *session) feed() {
+	for again := true; again; {
+		var err error
+		again, err = s.feedOnce()
+		if err != nil && !errors.Is(err, os.ErrClosed) { // the console is closed when the VM has ended
+			s.warnings <- fmt.Sprintf("--input: %v", err)
+			return
+		}
+	}
+}
+
+// feedOnce copies the input file to its end, and reports whether there can be
+// more. To open a FIFO waits for somebody who writes to it, and a terminal must
+// not become this process's own.
+func (s *session) feedOnce() (again bool, err error) {
+	f, err := os.OpenFile(s.InputFile, os.O_RDONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		_, err = io.Copy(s.pty, f)
+	}
+	return err == nil && info.Mode().Type() == fs.ModeNamedPipe, err
+}

@@ -1,0 +1,91 @@
+package boot
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nixvf/nixvf/pkg/console"
+	"github.com/nixvf/nixvf/pkg/fault"
+)
+
+const (
+	// panicSilence is how long nothing has to follow a kernel's last words, to be
+	// the last.
+	panicSilence = 2 * time.Second
+	// outputDelay is how long the console's output may be on its way to us.
+	outputDelay = 100 * time.Millisecond
+	// silentRestarts is how often a guest may start anew without printing
+	// anything, each time within silentRun.
+	silentRestarts = 3
+	silentRun      = time.Minute
+)
+
+// alarm tells of a guest that has panicked and is of no use any more: it would
+// wait with a core at 100 %, or start anew to panic again, for ever. Its channel
+// has room for one: the first ends the VM.
+type alarm struct{ panics chan error }
+
+func newAlarm() alarm { return alarm{make(chan error, 1)} }
+
+func (a alarm) raise(err error) {
+	select {
+	case a.panics <- err:
+	default:
+	}
+}
+
+// panicError is the error of a guest that has panicked.
+func panicError(reason string) error { return fmt.Errorf("the guest's kernel panicked: %s", reason) }
+
+// lookForPanic is called when the console has become silent: no kernel says more
+// after its last line.
+func (s *session) lookForPanic() {
+	if reason, ended, panicked := console.Panic(s.output.Tail()); panicked && ended {
+		s.raise(panicError(reason))
+	}
+}
+
+// watchRestarts looks at each restart of the guest, where the VMM tells. One
+// that follows upon a panic, or upon nothing at all again and again, would not
+// be the last.
+func (s *session) watchRestarts() {
+	var silent int
+	var written uint64
+	start := time.Now()
+	s.machine.vmm.watch(s.vmm.Done(), func() {
+		time.Sleep(outputDelay)
+		if reason, _, panicked := console.Panic(s.output.Tail()); panicked {
+			s.raise(panicError(reason))
+		}
+		if s.output.Written() == written && time.Since(start) < silentRun {
+			silent++
+		} else {
+			silent = 0
+		}
+		if silent == silentRestarts {
+			s.raise(fault.Hint(fmt.Errorf("the guest started anew %d times and printed nothing", silent),
+				"a kernel that panics before it has loaded virtio_console, or whose console= is another one, cannot say so"))
+		}
+		written, start = s.output.Written(), time.Now()
+	})
+}
+
+// watch reads QEMU's events on a control socket of their own, which it may take
+// a moment to make.
+func (v *qemuVMM) watch(ended <-chan struct{}, restarted func()) {
+	for {
+		mon, err := v.monitor(v.plan.Events)
+		if err == nil {
+			defer mon.Close()
+			for mon.AwaitRestart() == nil {
+				restarted()
+			}
+			return
+		}
+		select {
+		case <-ended:
+			return
+		case <-time.After(pollRunning):
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package boot
+
+import (
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/nixvf/nixvf/pkg/console"
+	"github.com/nixvf/nixvf/pkg/leash"
+)
+
+// visitor is a process that brings a terminal for the console.
+type visitor struct {
+	front *leash.Keeper
+	file  *os.File
+}
+
+// receive waits for visitors.
+func (s *session) receive(l *net.UnixListener) {
+	for {
+		conn, err := l.AcceptUnix()
+		if err != nil {
+			return
+		}
+		go func() {
+			file, err := leash.Receive(conn)
+			if err != nil {
+				conn.Close()
+				return
+			}
+			front := leash.Hold(conn, func(sig syscall.Signal) {
+				if sig != syscall.SIGWINCH {
+					_ = conn.CloseRead() // to it that is the front's end
+					return
+				}
+				select {
+				case s.requests.resized <- sig:
+				default:
+				}
+			})
+			s.visitors <- visitor{front, file}
+		}()
+	}
+}
+
+// welcome gives the console to a visitor, if nobody has it.
+func (s *session) welcome(v visitor) {
+	terminal := console.Find(v.file)
+	why := ""
+	switch {
+	case s.front != nil:
+		why = "its console is on another terminal"
+	case terminal == nil:
+		why = "that is no terminal"
+	}
+	if why != "" {
+		v.front.Report(leash.Report{State: leash.Refused, Why: []string{why}})
+		v.front.Release()
+		v.file.Close()
+		return
+	}
+	s.front, s.visiting = v.front, true
+	s.front.Report(leash.Report{State: leash.Attached, VM: s.machine.describe("")})
+	s.show(terminal)
+}
+
+// background lets the VM run on without anybody in front of it.
+func (s *session) background() {
+	if s.front == nil {
+		return
+	}
+	if s.visiting {
+		s.part(leash.Report{State: leash.Detached})
+		return
+	}
+	log, err := s.openLog("nixvf-boot")
+	if err == nil {
+		err = s.goBackground(log)
+	}
+	if err != nil {
+		s.note("the VM cannot go to the background: %v", err)
+		if s.terminal != nil { // whose keys nobody reads any more
+			terminal := s.terminal
+			s.hide()
+			s.show(terminal)
+		}
+	}
+}
+
+// goBackground leaves the terminal: what this process still has to say goes to
+// its log.
+func (s *session) goBackground(log *os.File) error {
+	vm := s.machine.describe("")
+	if s.pty != nil {
+		if s.where() == "" {
+			if err := s.openConsoleLog(s.place.Log("console")); err != nil {
+				return err
+			}
+		}
+		vm.Console, vm.Sockets["console"] = s.where(), s.consoleSocket()
+	}
+	s.hide()
+	if err := leash.Redirect(log); err != nil {
+		return err
+	}
+	s.part(leash.Report{State: leash.Running, VM: vm})
+	return nil
+}
+
+// part takes leave of the process in front, if there is one.
+func (s *session) part(last leash.Report) {
+	s.hide()
+	s.front.Report(last)
+	s.front.Release()
+	s.front, s.visiting = nil, false
+}
+
+// frontGone is what happens when the process in front ends by itself: who came
+// later may go, with the first one the VM goes too.
+func (s *session) frontGone() {
+	if s.visiting {
+		s.background()
+		return
+	}
+	s.forced = 128 + int(syscall.SIGKILL) // as the front ended, for those who ask later
+	s.vmm.End()
+}
+
+// pollRunning is how often a VMM is asked whether its VM runs already.
+const pollRunning = 50 * time.Millisecond
+
+// untilRunning returns a channel that is closed once the VM runs, nil if
+// nobody waits for that.
+func (s *session) untilRunning() <-chan struct{} {
+	if !s.Detach {
+		return nil
+	}
+	running := make(chan struct{})
+	go func() {
+		for {
+			if yes, _ := s.machine.vmm.running(); yes {
+				close(running)
+				return
+			}
+			select {
+			case <-s.vmm.Done():
+				return
+			case <-time.After(pollRunning):
+			}
+		}
+	}()
+	return running
+}

@@ -1,0 +1,67 @@
+//go:build linux
+
+package tests
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestReboot: a guest that starts anew is the same VM.
+func TestReboot(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, append(env, "STANDIN=reboot"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("stand-in guest is up\r\n")
+	s.expect("stand-in guest is up again\r\n")
+	s.press("a")
+	s.expect("a")
+	s.press("\x1d.")
+	s.expect("asked to Stop\r\n")
+	s.end(0)
+}
+
+// TestPanic: a guest that panics ends with what it said, instead of starting
+// anew to panic again.
+func TestPanic(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, append(env, "STANDIN=panic"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("Rebooting in 5 seconds..\r\n")
+	s.expect("nixvf-boot: the guest's kernel panicked: Attempted to kill init! exitcode=0x00000100\r\n")
+	s.expect("nixvf-boot: console: [    1.345681] Rebooting in 5 seconds..\r\n")
+	s.end(1)
+	expectNone(t, env)
+}
+
+// TestPanicShown: a guest that shows what another kernel has said goes on.
+func TestPanicShown(t *testing.T) {
+	document, env := standInDocument(t)
+	s := onScreen(t, document, append(env, "STANDIN=shows"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s.expect("Rebooting in 5 seconds..\r\n$ ")
+	time.Sleep(3 * time.Second)
+	s.press("a")
+	s.expect("a")
+	s.press("\x1d.")
+	s.expect("asked to Stop\r\n")
+	s.end(0)
+}
+
+// TestPanicOfGuest: a real kernel panics in its initrd, and before it can print
+// anything.
+func TestPanicOfGuest(t *testing.T) {
+	needGuest(t)
+	tr := newTrial(t)
+	document := guestDocument(tr, "nixvf.panic=initrd")
+	for params, said := range map[string]string{
+		"nixvf.panic=initrd":          "nixvf-boot: the guest's kernel panicked: Attempted to kill init! exitcode=0x00000100\n",
+		"nixvf.panic=initrd panic=-1": "nixvf-boot: the guest's kernel panicked: Attempted to kill init! exitcode=0x00000100\n",
+		"nixvf.panic=early panic=-1":  "nixvf-boot: the guest started anew 3 times and printed nothing\n",
+	} {
+		cmd, out := tr.start("sed 's/nixvf.panic=initrd/" + params + "/' " + document + " | nixvf-boot 2>&1 >/dev/null; echo status=$?")
+		wait(t, cmd, params)
+		if !strings.HasPrefix(out.String(), said) || !strings.HasSuffix(out.String(), "status=1\n") {
+			t.Errorf("%s: %s", params, out)
+		}
+	}
+}
