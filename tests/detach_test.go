@@ -174,6 +174,19 @@ func TestDetachExec(t *testing.T) {
 	expectFile(t, log, "stand-in guest is up")
 	vm.stop(t, env)
 
+	// The next time it is nixvf-boot, which appends.
+	vm, status, said = detach(t, document, env, "--vmm", "vfkit")
+	if status != 0 || said != "" {
+		t.Fatalf("status %d, %q", status, said)
+	}
+	if pids := processes(t, "nixvf-boot", env); len(pids) != 1 || pids[0] != vm.PID || vm.Console != log {
+		t.Errorf("%+v, while nixvf-boot is %v", vm, pids)
+	}
+	vm.stop(t, env)
+	if text, _ := os.ReadFile(log); strings.Count(string(text), "guest is up") != 2 || !strings.HasSuffix(string(text), "asked to Stop\r\n") {
+		t.Errorf("the log of two runs: %q", text)
+	}
+
 	_, status, said = detach(t, document, append(env, "STANDIN=crash"), "--vmm", "vfkit")
 	if status != 1 || !strings.Contains(said, "nixvf-boot: vfkit ended with status 1: Error: the stand-in's guest crashed\n") {
 		t.Errorf("status %d, %q", status, said)

@@ -18,10 +18,11 @@ import (
 
 // guests are what the stand-in's guest can do on its console, by the name of
 // each in STANDIN. Beside these it can end at once ("poweroff"), fail ("crash"),
-// or hear no request to stop ("deaf").
+// hear no request to stop ("deaf"), or take its time for it ("slow").
 var guests = map[string]func(out io.Writer, in io.Reader){
 	"":       echo,
 	"deaf":   echo,
+	"slow":   echo,
 	"asks":   ask,
 	"login":  logIn,
 	"sleeps": func(io.Writer, io.Reader) {}, // it takes no input
@@ -29,6 +30,15 @@ var guests = map[string]func(out io.Writer, in io.Reader){
 	"reboot": reboot,
 	"panic":  panicAgain,
 	"shows":  showPanic,
+}
+
+// shutDown takes its time, and says when it is done.
+func shutDown(console io.Writer) {
+	for range 5 {
+		time.Sleep(100 * time.Millisecond)
+		fmt.Fprint(console, "stopping\r\n")
+	}
+	note("stopped")
 }
 
 // echo sends back what it reads.
@@ -149,6 +159,9 @@ func untilStopped(console io.Writer, signals <-chan os.Signal, stop <-chan strin
 			return nil
 		case state := <-stop:
 			fmt.Fprintf(console, "asked to %s\r\n", state)
+			if os.Getenv("STANDIN") == "slow" {
+				shutDown(console)
+			}
 			if state == "HardStop" || !deaf {
 				return nil
 			}

@@ -41,13 +41,7 @@ type screen struct {
 // rest, as at the end of a pipeline.
 func onScreen(t *testing.T, document string, env []string, name string, args ...string) *screen {
 	t.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
-		t.Fatal(err)
-	}
+	master, slave := openPty(t)
 	stdin, err := os.Open(document)
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +62,28 @@ func onScreen(t *testing.T, document string, env []string, name string, args ...
 		slave.Close()
 	})
 	return s
+}
+
+// openPty returns a pseudo-terminal of 24 lines of which the first file can be
+// closed while it is read.
+func openPty(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), master.Name()), slave
 }
 
 func modes(t *testing.T, f *os.File) unix.Termios {
@@ -159,7 +175,7 @@ func (s *screen) expectRestored() {
 // it.
 func (s *screen) resize(rows, cols uint16) {
 	s.t.Helper()
-	if err := pty.Setsize(s.master, &pty.Winsize{Rows: rows, Cols: cols}); err != nil {
+	if err := pty.Setsize(s.slave, &pty.Winsize{Rows: rows, Cols: cols}); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -215,6 +215,15 @@ func record(args []string) error {
 	return os.WriteFile(path, []byte(text), 0o600)
 }
 
+// note adds to what record has written down.
+func note(text string) {
+	f, err := os.OpenFile(os.Getenv("STANDIN_LOG"), os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		defer f.Close()
+		fmt.Fprintln(f, text)
+	}
+}
+
 // openConsole returns the writer of the guest's first console.
 func openConsole(vm *config.VirtualMachine) (io.Writer, error) {
 	for _, serial := range config.FilterDevices[*config.VirtioSerial](vm) {

@@ -174,7 +174,7 @@ func (s *session) show(t *console.Terminal) {
 func (s *session) command(c console.Command) {
 	switch c {
 	case console.Stop:
-		s.requests.ask("ctrl-] .")
+		ask(s.requests.keys, "ctrl-] .")
 	case console.Detach:
 		s.detach <- struct{}{} // there is room: no key is read after it
 	}
@@ -203,14 +203,14 @@ func (s *session) unwritable(err error) {
 	if errors.Is(err, syscall.EPIPE) {
 		s.nobodyReads()
 	} else {
-		s.requests.ask(fmt.Sprintf("console: %v", err))
+		ask(s.requests.lost, fmt.Sprintf("console: %v", err))
 	}
 }
 
 // nobodyReads asks for the end of a VM whose console went nowhere.
 func (s *session) nobodyReads() {
 	if !s.unread.Swap(true) {
-		s.requests.ask("nobody reads the console")
+		ask(s.requests.lost, "nobody reads the console")
 	}
 }
 

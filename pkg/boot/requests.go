@@ -6,14 +6,15 @@ import (
 	"syscall"
 )
 
-// requests collects whatever asks for the VM's end: signals, the escape
-// sequence, a console that nobody reads. A terminal of another size asks for
-// less.
+// requests collects whatever asks for the VM's end: signals and the escape
+// sequence, and a console that nobody has any more, which does not ask twice. A
+// terminal of another size asks for less.
 type requests struct {
 	signals chan os.Signal
 	pipe    chan os.Signal
 	resized chan os.Signal
-	others  chan string
+	keys    chan string
+	lost    chan string
 }
 
 // newRequests takes over INT, TERM and HUP. It takes PIPE too, so that a
@@ -24,7 +25,8 @@ func newRequests() *requests {
 		signals: make(chan os.Signal, 4),
 		pipe:    make(chan os.Signal, 1),
 		resized: make(chan os.Signal, 1),
-		others:  make(chan string, 4),
+		keys:    make(chan string, 4),
+		lost:    make(chan string, 1),
 	}
 	signal.Notify(r.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	signal.Notify(r.pipe, syscall.SIGPIPE)
@@ -32,11 +34,11 @@ func newRequests() *requests {
 	return r
 }
 
-// ask adds a request; why is for the message. It never blocks: when many are
-// waiting already, one more changes nothing.
-func (r *requests) ask(why string) {
+// ask adds a request to keys or lost; why is for the message. It never blocks:
+// when many are waiting already, one more changes nothing.
+func ask(requests chan<- string, why string) {
 	select {
-	case r.others <- why:
+	case requests <- why:
 	default:
 	}
 }

@@ -26,7 +26,11 @@ func (s *session) wait() error {
 			return s.helperFailed(h)
 		case sig := <-s.requests.signals:
 			why = sig.String()
-		case why = <-s.requests.others:
+		case why = <-s.requests.keys:
+		case why = <-s.requests.lost:
+			if asked { // as by HUP, when the terminal is gone
+				continue
+			}
 		case <-running:
 			running = nil
 			s.background()

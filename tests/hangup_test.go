@@ -1,0 +1,45 @@
+//go:build linux
+
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestHangup takes the terminal away, or the reader of a pipe, together with a
+// signal: the guest may shut down in peace, since nobody has asked twice.
+func TestHangup(t *testing.T) {
+	document, env := standInDocument(t)
+	log := filepath.Join(filepath.Dir(document), "standin.log")
+	env = append(env, "STANDIN=slow", "STANDIN_LOG="+log)
+	boot := filepath.Join(bin, "nixvf-boot")
+
+	s := onScreen(t, document, env, boot, "--vmm", "vfkit")
+	s.expect("stand-in guest is up\r\n")
+	s.settle()
+	s.slave.Close()
+	s.master.Close() // the kernel sends HUP
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("at a terminal: %v", err)
+	}
+	expectStopped(t, log)
+
+	s = onScreen(t, document, env, "sh", "-c", boot+" --vmm vfkit | cat")
+	s.expect("stand-in guest is up\r")
+	s.press("\x03") // INT to both
+	s.end(-1) // of the shell, by INT
+	expectNone(t, env)
+	expectStopped(t, log)
+}
+
+// expectStopped checks that the stand-in's guest has shut down by itself.
+func expectStopped(t *testing.T, log string) {
+	t.Helper()
+	data, err := os.ReadFile(log)
+	if err != nil || !strings.HasSuffix(string(data), "\nstopped\n") {
+		t.Errorf("the guest was ended by force (%v): %s", err, data)
+	}
+}
