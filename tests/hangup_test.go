@@ -30,7 +30,7 @@ func TestHangup(t *testing.T) {
 	s = onScreen(t, document, env, "sh", "-c", boot+" --vmm vfkit | cat")
 	s.expect("stand-in guest is up\r")
 	s.press("\x03") // INT to both
-	s.end(-1) // of the shell, by INT
+	s.end(-1)       // of the shell, by INT
 	expectNone(t, env)
 	expectStopped(t, log)
 }
