@@ -4,8 +4,10 @@ package tests
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -31,6 +33,15 @@ func TestHangup(t *testing.T) {
 	s.expect("stand-in guest is up\r")
 	s.press("\x03") // INT to both
 	s.end(-1)       // of the shell, by INT
+	expectNone(t, env)
+	expectStopped(t, log)
+
+	// A signal that comes after the reader has gone is the first request.
+	cmd := exec.Command("bash", "-c", boot+" --vmm vfkit <"+document+" > >(sleep 1) & sleep 1.2; kill $!; wait $!")
+	cmd.Env = append(os.Environ(), env...)
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 128+int(syscall.SIGPIPE) {
+		t.Errorf("without a reader: %v", err)
+	}
 	expectNone(t, env)
 	expectStopped(t, log)
 }

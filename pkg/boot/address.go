@@ -19,19 +19,17 @@ const (
 	leaseStale = 30 * time.Second
 )
 
-// findAddress returns a channel that tells the guest's address once it is
-// known, or nil when nobody asked or nobody can know. Call it before the VM
-// starts.
-func (m *machine) findAddress(ctx context.Context) <-chan netip.Addr {
+// findAddress passes the guest's address to found once it is known, if anybody
+// asked and can know it. Call it before the VM starts.
+func (m *machine) findAddress(ctx context.Context, found func(netip.Addr)) {
 	if !m.Address {
-		return nil
+		return
 	}
 	card := m.natCard()
 	if card == nil {
 		m.Warn("--address: the guest has no address that this host can reach; forward a port instead")
-		return nil
+		return
 	}
-	found := make(chan netip.Addr, 1)
 	before, _ := m.lease(card)
 	go func() {
 		start := time.Now()
@@ -43,12 +41,11 @@ func (m *machine) findAddress(ctx context.Context) <-chan netip.Addr {
 			}
 			l, ok := m.lease(card)
 			if fresh := l.Address != before.Address || l.Until != before.Until; ok && (fresh || time.Since(start) > leaseStale) {
-				found <- l.Address
+				found(l.Address)
 				return
 			}
 		}
 	}()
-	return found
 }
 
 // natCard returns the first card on the NAT of macOS, nil when there is none

@@ -29,15 +29,13 @@ type sessionConsole struct {
 	visiting bool              // the front came later, and can go again
 	visitors chan visitor
 	detach   chan struct{} // the terminal's user wants to leave
-	warnings chan string   // what went wrong beside it all
 	unread   atomic.Bool   // the output's reader went away
 	alarm
 }
 
 func newConsole(front *leash.Keeper) sessionConsole {
 	return sessionConsole{
-		front: front, visitors: make(chan visitor), detach: make(chan struct{}, 1), warnings: make(chan string, 4),
-		alarm: newAlarm(),
+		front: front, visitors: make(chan visitor), detach: make(chan struct{}, 1), alarm: newAlarm(),
 	}
 }
 
@@ -84,7 +82,7 @@ func (s *session) openConsoleLog(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.output.Add(s.log, func(err error) { s.warnings <- fmt.Sprintf("console log: %v", err) })
+	s.output.Add(s.log, func(err error) { s.tell("warning: console log: %v", err) })
 	return nil
 }
 

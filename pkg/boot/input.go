@@ -37,7 +37,7 @@ func (s *session) feed() {
 		var err error
 		again, err = s.feedOnce()
 		if err != nil && !errors.Is(err, os.ErrClosed) { // the console is closed when the VM has ended
-			s.warnings <- fmt.Sprintf("--input: %v", err)
+			s.tell("warning: --input: %v", err)
 			return
 		}
 	}

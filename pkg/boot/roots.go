@@ -7,16 +7,11 @@ import (
 	"github.com/nixvf/nixvf/pkg/roots"
 )
 
-// passRoots hands the roots on to the VMM, which may outlive us. The channel
-// tells what went wrong with them, in a sentence.
-func passRoots(kept *roots.Roots, vmm int) <-chan string {
-	failed := make(chan string, 1)
-	go func() {
-		if err := errors.Join(kept.Heir(vmm), kept.Wait()); err != nil {
-			failed <- unkept(err)
-		}
-	}()
-	return failed
+// passRoots hands the roots on to the VMM, which may outlive us.
+func (s *session) passRoots(kept *roots.Roots) {
+	if err := errors.Join(kept.Heir(s.vmm.PID()), kept.Wait()); err != nil {
+		s.tell("warning: %s", unkept(err))
+	}
 }
 
 // unkept is the warning about a VM whose store paths have no roots.

@@ -26,23 +26,25 @@ type session struct {
 	helpers  []*child.Process
 	failed   chan *child.Process // a helper that ended first
 	logs     []*os.File
-	address  <-chan netip.Addr // the guest's, when it is known
-	unkept   <-chan string     // a warning about the garbage collector's roots
-	forced   int               // the exit status when it was ended by force, else 0
+	notes    chan string // what others have to say
+	forced   int         // the exit status when it was ended by force, else 0
 	sessionConsole
 }
 
 // run starts the VM, waits for its end and takes everything down again.
 func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (status int, err error) {
-	s := &session{machine: m, requests: r, failed: make(chan *child.Process, 1), sessionConsole: newConsole(m.Leash)}
+	s := &session{
+		machine: m, requests: r, failed: make(chan *child.Process, 1), notes: make(chan string, 16),
+		sessionConsole: newConsole(m.Leash),
+	}
 	defer s.close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s.address = m.findAddress(ctx)
+	m.findAddress(ctx, func(a netip.Addr) { s.tell("the guest's address is %v", a) })
 	if err := s.start(l, n); err != nil {
 		return 1, err
 	}
-	s.unkept = passRoots(kept, s.vmm.PID())
+	go s.passRoots(kept)
 	drained := s.connect()
 	s.announce()
 	go s.tellVsock()

@@ -56,11 +56,11 @@ func (s *session) tellVsock() {
 			case <-time.After(pollRunning):
 			}
 			if time.Since(start) > socketWait {
-				s.note("warning: vsock port %d cannot be reached: %s has not made %s", d.Port, s.vmm.Name, d.SocketURL)
+				s.tell("warning: vsock port %d cannot be reached: %s has not made %s", d.Port, s.vmm.Name, d.SocketURL)
 				return
 			}
 		}
-		s.note("vsock port %d: %s", d.Port, reach(d, s.doc.Name))
+		s.tell("vsock port %d: %s", d.Port, reach(d, s.doc.Name))
 	}
 }
 

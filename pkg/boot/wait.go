@@ -12,76 +12,68 @@ import (
 const askAgain = 2 * time.Second
 
 // wait returns when the VMM has ended. A first request asks the guest to shut
-// down; a second one, or the time limit, ends the VMM by force.
+// down; a second one of a person's, or the time limit, ends the VMM by force. A
+// console that is lost asks once: that comes just before or after a signal, when
+// a terminal is closed, or at ^C to a whole pipeline.
 func (s *session) wait() error {
 	var limit, again <-chan time.Time
 	running := s.untilRunning()
 	asked := false
 	for {
-		why := ""
+		why, person := "", true // who asks for the VM's end
 		select {
 		case <-s.vmm.Done():
 			return nil
 		case h := <-s.failed:
 			return s.helperFailed(h)
-		case sig := <-s.requests.signals:
-			why = sig.String()
-		case why = <-s.requests.keys:
-		case why = <-s.requests.lost:
-			if asked { // as by HUP, when the terminal is gone
-				continue
-			}
-		case <-running:
-			running = nil
-			s.background()
-			continue
-		case <-s.detach:
-			s.background()
-			continue
-		case <-s.front.Gone():
-			s.frontGone()
-			continue
-		case v := <-s.visitors:
-			s.welcome(v)
-			continue
-		case <-s.requests.resized:
-			s.resize()
-			continue
-		case address := <-s.address:
-			s.note("the guest's address is %v", address)
-			continue
-		case warning := <-s.unkept:
-			s.note("warning: %s", warning)
-			continue
-		case warning := <-s.warnings:
-			s.note("warning: %s", warning)
-			continue
 		case err := <-s.panics:
 			s.forced = 1
 			s.vmm.End()
 			return err
-		case <-again:
-			go s.askGuest()
-			again = time.After(askAgain)
-			continue
 		case <-limit:
 			s.force(StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", s.StopTimeout))
 			return nil
+		case <-again:
+			go s.askGuest()
+			again = time.After(askAgain)
+		case sig := <-s.requests.signals:
+			why = sig.String()
+		case why = <-s.requests.keys:
+		case why = <-s.requests.lost:
+			person = false
+		case <-running:
+			running = nil
+			s.background()
+		case <-s.detach:
+			s.background()
+		case <-s.front.Gone():
+			s.frontGone()
+		case v := <-s.visitors:
+			s.welcome(v)
+		case <-s.requests.resized:
+			s.resize()
+		case text := <-s.notes:
+			s.note("%s", text)
 		}
-		if asked {
+		switch first := limit == nil; {
+		case why == "", !person && !first:
+		case person && asked:
 			s.force(StatusForced, "asked twice")
 			return nil
+		default:
+			asked = asked || person
+			s.note("%s: asking the guest to stop; once more forces it", why)
+			if first {
+				go s.askGuest()
+				limit, again = time.After(s.StopTimeout), time.After(askAgain)
+			}
 		}
-		asked = true
-		s.note("%s: asking the guest to stop; once more forces it", why)
-		go s.askGuest()
-		limit, again = time.After(s.StopTimeout), time.After(askAgain)
 	}
 }
 
 func (s *session) askGuest() {
 	if err := s.machine.vmm.stop(); err != nil && s.Verbose {
-		s.note("stop: %v", err)
+		s.tell("stop: %v", err)
 	}
 }
 
@@ -111,6 +103,10 @@ func (s *session) helperFailed(h *child.Process) error {
 	s.vmm.End()
 	return s.failure(h)
 }
+
+// tell has something said by the goroutine that waits for the VM's end, to which
+// the terminal belongs.
+func (s *session) tell(format string, args ...any) { s.notes <- fmt.Sprintf(format, args...) }
 
 // note says something while the terminal may be raw: it starts a line of its
 // own. A visitor's terminal is not where messages go, so it gets a copy.
