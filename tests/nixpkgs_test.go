@@ -182,7 +182,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if len(want) > 0 {
 		return
 	}
-	if hint := name == "nobody"; hint != (len(s.Hints) > 0) {
+	if hint := name == "nobody" || name == "locked"; hint != (len(s.Hints) > 0) {
 		t.Errorf("hints %q", s.Hints)
 	}
 	if warned := name == "ignored" || name == "useEFIBoot"; warned != (len(s.Warnings) > 0) {

@@ -84,7 +84,8 @@ let
 
   canLogIn =
     user:
-    lib.any (name: user.${name} or null != null) [
+    # "!" and "*" are how NixOS and shadow lock a password.
+    lib.any (name: !(lib.elem (user.${name} or null) [ null "!" "!!" "*" ])) [
       "password"
       "hashedPassword"
       "initialPassword"

@@ -8,11 +8,7 @@
 }:
 
 let
-  # Stronger than what a configuration says of the real machine (100), weaker than
-  # mkForce (50).
-  mkGuest = lib.mkOverride 90;
-  # As strong as an option's own default, which it adds to.
-  mkAlsoDefault = lib.mkOverride 1500;
+  inherit (import ./priorities.nix { inherit lib; }) mkGuest mkAlsoDefault;
 in
 {
   _file = "nixvf/host-store.nix";

@@ -14,10 +14,7 @@
 let
   cfg = config.virtualisation;
 
-  # Stronger than an option's own default (1500), weaker than a user's mkDefault (1000).
-  mkNixvfDefault = lib.mkOverride 1400;
-  # One stronger than mkVMOverride (10), with which qemu-vm.nix sets `fileSystems`.
-  mkNixvfOverride = lib.mkOverride 9;
+  inherit (import ./priorities.nix { inherit lib; }) mkNixvfDefault mkGuest mkNixvfOverride;
 
   # Mount options that 9p knows and virtiofs refuses (Linux, Documentation/filesystems/9p.rst).
   is9pOption =
@@ -117,12 +114,20 @@ in
 
       # What `nixvf-disk --grow` has added, the next boot uses.
       virtualisation.fileSystems."/" = lib.mkIf (cfg.useDefaultFilesystems && cfg.diskImage != null) {
-        autoResize = mkNixvfDefault true;
+        # NixOS refuses it for file systems that cannot grow (tasks/filesystems.nix).
+        autoResize = mkNixvfDefault (
+          lib.elem cfg.fileSystems."/".fsType [
+            "ext3"
+            "ext4"
+            "btrfs"
+            "xfs"
+          ]
+        );
       };
 
       # qemu-vm.nix switches it off, since KVM keeps a guest's time; a guest on a Mac
       # that slept is late. Other time services switch it off with mkForce.
-      services.timesyncd.enable = lib.mkOverride 90 true;
+      services.timesyncd.enable = mkGuest true;
       environment.etc."systemd/timesyncd.conf.d/nixvf.conf".text = ''
         [Time]
         PollIntervalMaxSec=64
@@ -134,7 +139,7 @@ in
       systemd.network.networks =
         lib.mkIf (config.networking.useNetworkd && config.networking.useDHCP)
           {
-            "99-ethernet-default-dhcp".dhcpV4Config.ClientIdentifier = "mac";
+            "99-ethernet-default-dhcp".dhcpV4Config.ClientIdentifier = mkGuest "mac";
           };
 
       environment.loginShellInit = builtins.readFile ./console.sh;
@@ -158,7 +163,7 @@ in
     })
 
     (lib.mkIf (config.nixvf.autologin != null) {
-      services.getty.autologinUser = config.nixvf.autologin;
+      services.getty.autologinUser = mkGuest config.nixvf.autologin;
     })
 
     # After whatever nixpkgs does with regInfo, which differs from release to

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2013 # words are wanted
+# shellcheck shell=sh
 # Runs in the guest, early in each boot: makes the Nix database agree with the
 # store. regInfo= on the kernel command line names the registration of what the
 # host has built for this VM. Wants nix-store and coreutils, or busybox.
@@ -9,6 +9,7 @@
 #                           still there, but the host may have removed paths
 set -u
 registration=
+# shellcheck disable=SC2013 # words are wanted
 for word in $(cat /proc/cmdline); do
   case $word in
     regInfo=*) registration=${word#regInfo=} ;;

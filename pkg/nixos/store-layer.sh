@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2013 # ROOT is given; words are wanted
+# shellcheck shell=sh disable=SC2154 # ROOT is given
 # Prepares the writable layer over the host's store, the upper one of the overlay
 # on /nix/store, before anything looks at that. Runs in stage 1, in a shell of its
 # own, with ROOT, where the file systems are mounted. Wants coreutils, find, mount
@@ -96,6 +96,7 @@ prepare() {
 }
 
 list=
+# shellcheck disable=SC2013 # words are wanted
 for word in $(cat /proc/cmdline); do
   case $word in
     regInfo=/nix/store/*/*)

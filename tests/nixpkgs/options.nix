@@ -20,7 +20,10 @@ let
   );
   has =
     release: name:
-    lib.attrByPath (lib.splitString "." name) null virtualisation.${release} != null;
+    let
+      option = lib.attrByPath (lib.splitString "." name) null virtualisation.${release};
+    in
+    option != null && option.visible or true; # removed ones are there, to say so
 
   own =
     (import ../../pkg/nixos/nixvf-options.nix {

@@ -14,7 +14,10 @@
           device = "/dev/disk/by-uuid/0000";
           fsType = "btrfs";
         };
-        fileSystems."/data".device = "/dev/sdb1";
+        fileSystems."/data" = {
+          device = "/dev/sdb1";
+          fsType = "ext4";
+        };
         users.users.root.initialPassword = "";
       };
       vm = settings: { virtualisation.vmVariant = settings; };
@@ -29,6 +32,12 @@
       configurations = {
         plain = [ ];
         nobody = [ { users.users.root.initialPassword = lib.mkForce null; } ];
+        locked = [
+          {
+            users.users.root.initialPassword = lib.mkForce null;
+            users.users.root.hashedPassword = "!";
+          }
+        ];
         settings = [
           (vm {
             virtualisation = {
@@ -72,6 +81,7 @@
         scripted = [ { boot.initrd.systemd.enable = lib.mkForce false; } ];
         systemd = [ { boot.initrd.systemd.enable = lib.mkForce true; } ];
         noRosetta = [ (vm { virtualisation.rosetta.enable = false; }) ];
+        cannotGrow = [ (vm { virtualisation.fileSystems."/".fsType = lib.mkForce "f2fs"; }) ];
         noDisk = [ (vm { virtualisation.diskImage = null; }) ];
         layerOnDisk = [ (vm { virtualisation.writableStoreUseTmpfs = false; }) ];
         readOnlyStore = [ (vm { virtualisation.writableStore = false; }) ];
@@ -108,8 +118,16 @@
         walkers = [ (walkers (value: value)) ];
         walkersForced = [ (vm (walkers lib.mkForce)) ];
         otherTime = [ { services.timesyncd.enable = lib.mkForce false; } ]; # as chrony's module has it
-        networkd = [ { networking.useNetworkd = true; } ];
-        autologin = [ (vm { nixvf.autologin = "ann"; }) ];
+        networkd = [
+          {
+            networking.useNetworkd = true;
+            systemd.network.networks."99-ethernet-default-dhcp".dhcpV4Config.ClientIdentifier = "duid";
+          }
+        ];
+        autologin = [
+          { services.getty.autologinUser = "bob"; }
+          (vm { nixvf.autologin = "ann"; })
+        ];
         noBound = [ (vm { nixvf.maxHostFiles = null; }) ];
         useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];
         useEFIBoot = [ (vm { virtualisation.useEFIBoot = true; }) ];

@@ -54,7 +54,7 @@ in
             options = {
               mountPoint = option types.str name;
               device = string;
-              fsType = option types.str "auto";
+              fsType = if release == "25.11" then option types.str "auto" else mkOption { type = types.str; };
               options = mkOption {
                 type = types.listOf types.str;
                 default = [ "defaults" ];

@@ -1,0 +1,14 @@
+# How strong nixvf's definitions are beside those of others (lib/modules.nix,
+# mkOverride: the smaller number wins).
+{ lib }:
+{
+  # As strong as an option's own default (1500), which it adds to.
+  mkAlsoDefault = lib.mkOverride 1500;
+  # Stronger than an option's own default, weaker than a user's mkDefault (1000).
+  mkNixvfDefault = lib.mkOverride 1400;
+  # Stronger than what a configuration says of the real machine (100), weaker than
+  # mkForce (50).
+  mkGuest = lib.mkOverride 90;
+  # One stronger than mkVMOverride (10), with which qemu-vm.nix sets `fileSystems`.
+  mkNixvfOverride = lib.mkOverride 9;
+}
