@@ -43,6 +43,77 @@ func TestGuestSettings(t *testing.T) {
 	}
 }
 
+// guestUnits is when the module's services run, and with what.
+type guestUnits struct {
+	Database struct {
+		WantedBy, Before, After []string
+		RestartIfChanged        bool
+		Environment             map[string]string
+	}
+	Layer struct { // of a stage 1 that is systemd
+		WantedBy, Before []string
+		UnitConfig       struct {
+			DefaultDependencies bool
+			RequiresMountsFor   string
+		}
+	}
+	Bound      []string          // what wants the service that bounds the host's open files
+	ExtraBin   map[string]string // of a stage 1 that is systemd
+	ExtraUtils string            // of one that is not
+}
+
+const guestUnitsOf = `c: {
+	database = { inherit (c.systemd.services.nixvf-nix-database) wantedBy before after restartIfChanged environment; };
+	layer = let unit = c.boot.initrd.systemd.services.nixvf-store-layer or null;
+		in if unit == null then null else { inherit (unit) wantedBy before unitConfig; };
+	bound = c.systemd.services.nixvf-host-files.wantedBy;
+	inherit (c.boot.initrd.systemd) extraBin;
+	extraUtils = c.boot.initrd.extraUtilsCommands;
+}`
+
+// What the module runs in a guest runs by itself, in time, and finds its programs.
+func TestGuestUnits(t *testing.T) {
+	samples := lookAt[guestUnits](t, "(scripted|systemd|readOnlyStore)-.*", guestUnitsOf)
+	if len(samples) != 9 {
+		t.Errorf("%d samples", len(samples))
+	}
+	for name, got := range samples {
+		t.Run(name, func(t *testing.T) { got.check(t, strings.Split(name, "-")[0]) })
+	}
+}
+
+func (g guestUnits) check(t *testing.T, sample string) {
+	// The database is there before anything uses it, after what nixpkgs makes of it, and once a boot.
+	d := g.Database
+	if !hasEach(d.WantedBy, "sysinit.target") || !hasEach(d.Before, "sysinit.target", "nix-daemon.socket", "nix-daemon.service") ||
+		!hasEach(d.After, "local-fs.target", "register-nix-paths.service") || d.RestartIfChanged || d.Environment["NIX_REMOTE"] != "local" {
+		t.Errorf("the Nix database: %+v", d)
+	}
+	if !hasEach(g.Bound, "multi-user.target") {
+		t.Errorf("what bounds the host's files is wanted by %q", g.Bound)
+	}
+	// The layer above the store is ready when the overlay is mounted.
+	l := g.Layer
+	systemd, scripted := sample == "systemd", sample == "scripted"
+	const overlay = "sysroot-nix-store.mount"
+	ready := hasEach(l.WantedBy, overlay) && hasEach(l.Before, overlay) && !l.UnitConfig.DefaultDependencies &&
+		hasEach(strings.Fields(l.UnitConfig.RequiresMountsFor), "/sysroot/nix/.ro-store", "/sysroot/nix/.rw-store")
+	if ready != systemd {
+		t.Errorf("the store's layer: %+v", l)
+	}
+	if tools := strings.HasSuffix(g.ExtraBin["setfattr"], "/bin/setfattr") && strings.HasSuffix(g.ExtraBin["find"], "/bin/find"); tools != systemd {
+		t.Errorf("stage 1 has %q", g.ExtraBin)
+	}
+	if tools := strings.Contains(g.ExtraUtils, "/bin/setfattr"); tools != scripted {
+		t.Errorf("stage 1 gets its programs by %q", g.ExtraUtils)
+	}
+}
+
+// hasEach reports whether all of want are in list.
+func hasEach(list []string, want ...string) bool {
+	return !slices.ContainsFunc(want, func(word string) bool { return !slices.Contains(list, word) })
+}
+
 func (g guestSettings) check(t *testing.T, sample string) {
 	if g.Time != (sample != "otherTime") || !strings.Contains(g.Poll, "[Time]\nPollIntervalMaxSec=64\n") {
 		t.Errorf("systemd-timesyncd: %t, %q", g.Time, g.Poll)

@@ -20,6 +20,7 @@ let
 in
 lib.genAttrs (
   [
+    "attr"
     "e2fsprogs"
     "findutils"
     "go"
