@@ -38,6 +38,17 @@
             users.users.root.hashedPassword = "!";
           }
         ];
+        # Nobody has a password there, and somebody can log in all the same.
+        keyOnly = [
+          {
+            users.users.root.initialPassword = lib.mkForce null;
+            users.users.root.openssh.authorizedKeys.keys = [ "ssh-ed25519 AAAA" ];
+          }
+        ];
+        autologinOnly = [
+          { users.users.root.initialPassword = lib.mkForce null; }
+          (vm { nixvf.autologin = "root"; })
+        ];
         settings = [
           (vm {
             virtualisation = {
@@ -129,6 +140,17 @@
           (vm { nixvf.autologin = "ann"; })
         ];
         noBound = [ (vm { nixvf.maxHostFiles = null; }) ];
+        newer = [ (vm ./newer/virtualisation/qemu-vm.nix) ];
+        # What would be refused, set to what asks for nothing.
+        allowed = [
+          (vm {
+            virtualisation.directBoot.enable = true;
+            virtualisation.mountHostNixStore = true;
+            virtualisation.useBootLoader = false;
+          })
+        ];
+        noHostStore = [ (vm { virtualisation.mountHostNixStore = false; }) ];
+        noDirectBoot = [ (vm { virtualisation.directBoot.enable = false; }) ];
         useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];
         useEFIBoot = [ (vm { virtualisation.useEFIBoot = true; }) ];
         useNixStoreImage = [ (vm { virtualisation.useNixStoreImage = true; }) ];
