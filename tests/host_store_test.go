@@ -3,8 +3,11 @@
 package tests
 
 import (
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -27,6 +30,21 @@ const storeUseOf = `c: {
 	packages = map (p: p.name or "") c.environment.systemPackages;
 	bound = c.systemd.services.nixvf-host-files.script or "";
 }`
+
+// Who may not drop what the kernel remembers is told what to do, and what the
+// host has left stays.
+func TestRefreshWantsRoot(t *testing.T) {
+	cmd := exec.Command("sh")
+	cmd.Stdin = strings.NewReader(read(t, "../pkg/nixos/refresh.sh"))
+	cmd.Dir = "/"
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	const want = "nixvf-refresh: only root can do this: sudo nixvf-refresh\n"
+	if out, err := cmd.CombinedOutput(); err == nil || string(out) != want {
+		t.Errorf("%v, %q", err, out)
+	}
+}
 
 // Nothing walks the host's store by itself, whatever the real machine does;
 // unless the VM's own settings say so.
