@@ -18,10 +18,12 @@ import (
 
 // guests are what the stand-in's guest can do on its console, by the name of
 // each in STANDIN. Beside these it can end at once ("poweroff"), fail ("crash"),
-// hear no request to stop ("deaf"), or take its time for it ("slow").
+// hear no request to stop ("deaf") or not the first one ("boots"), or take its
+// time for it ("slow").
 var guests = map[string]func(out io.Writer, in io.Reader){
 	"":       echo,
 	"deaf":   echo,
+	"boots":  echo,
 	"slow":   echo,
 	"asks":   ask,
 	"login":  logIn,
@@ -149,6 +151,7 @@ func size() string {
 // untilStopped waits for whatever stops the VM.
 func untilStopped(console io.Writer, signals <-chan os.Signal, stop <-chan string) error {
 	deaf := os.Getenv("STANDIN") == "deaf"
+	boots := os.Getenv("STANDIN") == "boots"
 	for {
 		select {
 		case sig := <-signals:
@@ -162,9 +165,10 @@ func untilStopped(console io.Writer, signals <-chan os.Signal, stop <-chan strin
 			if os.Getenv("STANDIN") == "slow" {
 				shutDown(console)
 			}
-			if state == "HardStop" || !deaf {
+			if state == "HardStop" || !deaf && !boots {
 				return nil
 			}
+			boots = false
 		}
 	}
 }

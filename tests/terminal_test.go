@@ -16,8 +16,6 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
-
-	"github.com/nixvf/nixvf/pkg/boot"
 )
 
 // patience is how long a test waits for what should come soon. A guest under
@@ -240,15 +238,42 @@ func TestTerminalIsRaw(t *testing.T) {
 	s.end(0)
 }
 
+// TestTerminalTwiceForces asks twice, with keys or signals, whatever comes first.
 func TestTerminalTwiceForces(t *testing.T) {
+	keys := func(s *screen) { s.press("\x1d.") }
+	signal := func(sig syscall.Signal) func(*screen) {
+		return func(s *screen) {
+			if err := s.cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, ask := range [][2]func(*screen){
+		{keys, keys},
+		{signal(syscall.SIGTERM), signal(syscall.SIGTERM)},
+		{signal(syscall.SIGINT), signal(syscall.SIGHUP)},
+		{keys, signal(syscall.SIGTERM)},
+	} {
+		document, env := standInDocument(t)
+		s := onScreen(t, document, append(env, "STANDIN=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+		s.expect("stand-in guest is up\r\n")
+		ask[0](s)
+		s.expect("asked to Stop\r\n")
+		ask[1](s)
+		s.expect("asked twice: ending vfkit by force")
+		s.end(125) // as nixvf-boot --help says
+	}
+}
+
+// TestTerminalAsksAgain: a guest that is still booting hears nothing the first time.
+func TestTerminalAsksAgain(t *testing.T) {
 	document, env := standInDocument(t)
-	s := onScreen(t, document, append(env, "STANDIN=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s := onScreen(t, document, append(env, "STANDIN=boots"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("stand-in guest is up\r\n")
 	s.press("\x1d.")
 	s.expect("asked to Stop\r\n")
-	s.press("\x1d.")
-	s.expect("asked twice: ending vfkit by force")
-	s.end(boot.StatusForced)
+	s.expect("asked to Stop\r\n")
+	s.end(0)
 }
 
 func TestTerminalStopTimeout(t *testing.T) {
@@ -257,7 +282,7 @@ func TestTerminalStopTimeout(t *testing.T) {
 	s.expect("stand-in guest is up\r\n")
 	s.press("\x1d.")
 	s.expect("the guest did not stop within 1s: ending vfkit by force")
-	s.end(boot.StatusTimeLimit)
+	s.end(124) // as nixvf-boot --help says
 }
 
 // TestTerminalGroup sends a signal to the process group at the terminal: the
@@ -273,19 +298,65 @@ func TestTerminalGroup(t *testing.T) {
 	s.end(0)
 }
 
-// TestTerminalAfterKill kills nixvf-boot itself, which cannot restore the
-// terminal then.
+// TestTerminalOfJob runs a job in the background, which leaves the terminal to the
+// shell before it.
+func TestTerminalOfJob(t *testing.T) {
+	document, env := standInDocument(t)
+	job := filepath.Join(bin, "nixvf-boot") + " --vmm vfkit <" + document
+	s := onScreen(t, document, env, "bash", "-mc", job+" & wait")
+	t.Cleanup(func() { expectNone(t, env) })
+	s.expect("stand-in guest is up")
+	if now := modes(t, s.slave); now != s.modes {
+		t.Errorf("the job has changed the terminal's modes to %+v", now)
+	}
+	for _, pid := range processes(t, "nixvf-boot", env) {
+		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.expect("asked to Stop")
+	s.end(0)
+}
+
+// TestTerminalAfterKill kills nixvf-boot itself: the process in front, whose end
+// the keeper notices, and the keeper, which cannot restore the terminal then. A
+// guard does that.
 func TestTerminalAfterKill(t *testing.T) {
+	for _, victim := range []string{"front", "keeper"} {
+		document, env := standInDocument(t)
+		s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+		s.expect("stand-in guest is up\r\n")
+		if modes(t, s.slave) == s.modes {
+			t.Error("the terminal is not raw while the VM runs")
+		}
+		for _, pid := range processes(t, "nixvf-boot", env) {
+			if (pid == s.cmd.Process.Pid) != (victim == "front") {
+				continue
+			}
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = s.cmd.Wait() // it was killed, or ends for that
+		s.expectRestored()
+		if got := s.cmd.ProcessState.ExitCode(); victim == "keeper" && got != 128+int(syscall.SIGKILL) {
+			t.Errorf("exit status %d", got)
+		}
+		expectNone(t, env)
+	}
+}
+
+// TestTerminalAfterKillOfVMM kills the VMM, which nixvf-boot survives.
+func TestTerminalAfterKillOfVMM(t *testing.T) {
 	document, env := standInDocument(t)
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("stand-in guest is up\r\n")
-	if modes(t, s.slave) == s.modes {
-		t.Error("the terminal is not raw while the VM runs")
+	for _, pid := range processes(t, "vfkit", env) {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := s.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = s.cmd.Wait() // it was killed
-	s.expectRestored()
+	s.expect("nixvf-boot: vfkit was ended by a signal: killed\r\n")
+	s.end(128 + int(syscall.SIGKILL))
 	expectNone(t, env)
 }
