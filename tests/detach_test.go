@@ -78,9 +78,11 @@ func TestDetach(t *testing.T) {
 	}
 	t.Cleanup(func() { expectNone(t, env) })
 	dir := strings.TrimPrefix(env[0], "XDG_STATE_HOME=") + "/nixvf/vm-1/"
-	if vm.ID != "vm-1" || vm.Console != dir+"console.log" || vm.Sockets["rest"] != dir+"run/rest.sock" {
+	if vm.ID != "vm-1" || vm.Console != dir+"console.log" || vm.Sockets["rest"] != dir+"run/rest.sock" ||
+		vm.Sockets["console"] != dir+"run/console.sock" {
 		t.Errorf("%+v", vm)
 	}
+	expectPrivate(t, dir)
 	expectFile(t, vm.Console, "stand-in guest is up")
 
 	_, status, said = detach(t, document, env, "--vmm", "vfkit")
@@ -119,6 +121,56 @@ func TestDetach(t *testing.T) {
 	if log, _ := os.ReadFile(again.Console); strings.Count(string(log), "guest is up") != 2 {
 		t.Errorf("the log of two runs: %q", log)
 	}
+}
+
+// expectPrivate checks that what was made below a directory is this user's alone.
+func expectPrivate(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.Type() == os.ModeSocket { // a socket's directory is what counts
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRecycled finds a lock whose owner's process id another process has by now:
+// that one is not said to be the owner, and is no owner.
+func TestRecycled(t *testing.T) {
+	document, env := standInDocument(t)
+	path := filepath.Join(filepath.Dir(document), "state/nixvf/vm-1/lock")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	recycled := strconv.Itoa(os.Getpid())
+	if err := os.WriteFile(path, []byte(recycled+"-1.another\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.Open(path)
+	if err == nil {
+		err = syscall.Flock(int(held.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, status, said := detach(t, document, env, "--vmm", "vfkit")
+	want := "nixvf-boot: vm-1 is running already, as what process " + recycled + " left behind when it ended\n"
+	if status != 1 || said != want {
+		t.Errorf("status %d, %q", status, said)
+	}
+	held.Close()
+	vm, status, said := detach(t, document, env, "--vmm", "vfkit")
+	if status != 0 || said != "" {
+		t.Fatalf("the lock is nobody's: status %d, %q", status, said)
+	}
+	vm.stop(t, env)
 }
 
 // TestDetachFails reports what goes wrong before the VM runs where it was
@@ -171,6 +223,7 @@ func TestDetachExec(t *testing.T) {
 	if left, _ := filepath.Glob(dir + "/state/nixvf/vm-1/run"); len(left) > 0 {
 		t.Errorf("%q is left", left)
 	}
+	expectPrivate(t, dir+"/state/nixvf/vm-1")
 	expectFile(t, log, "stand-in guest is up")
 	vm.stop(t, env)
 
@@ -248,13 +301,23 @@ func TestDetachKeys(t *testing.T) {
 	}
 }
 
-// TestDetachSize passes the terminal's size on, at the start and when it changes.
+// TestDetachSize passes the terminal's size on, at the start and when it changes,
+// and so that of another terminal, to which the console comes later.
 func TestDetachSize(t *testing.T) {
 	document, env := standInDocument(t)
-	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	boot := filepath.Join(bin, "nixvf-boot")
+	s := onScreen(t, document, env, boot, "--vmm", "vfkit")
+	t.Cleanup(func() { expectNone(t, env) })
 	s.expect("stand-in guest is up\r\n")
 	s.resize(33, 101)
 	s.expect("size is 33 101\r\n")
+	s.press("\x1dd")
+	s.end(0)
+	s = onScreen(t, document, env, boot, "--attach", "vm-1")
+	// The guest may have said so before this terminal has the console.
+	expectFile(t, filepath.Join(filepath.Dir(document), "state/nixvf/vm-1/console.log"), "size is 24 80\r\n")
+	s.resize(40, 90)
+	s.expect("size is 40 90\r\n")
 	s.press("\x1d.")
 	s.end(0)
 }
