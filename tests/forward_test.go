@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -250,6 +252,63 @@ func TestForwardVfkit(t *testing.T) {
 	}
 	s.press("\x1d.")
 	s.end(0)
+}
+
+// TestForwardArgs forwards what nixvf-args was told to, beside the document. Without
+// an address a port is on the loopback interface alone.
+func TestForwardArgs(t *testing.T) {
+	tr := newTrial(t)
+	tr.write("kernel", "")
+	tr.write("initrd", "")
+	tr.write("boot.json", `{"kernel": "@/kernel", "initrd": "@/initrd", "init": "/init", "kernel-params": [],
+		"name": "vm", "virtualisation": {"diskImage": null, "sharedDirectories": {}}}`)
+	port := func() string {
+		_, port, _ := net.SplitHostPort(freePort(t))
+		return port
+	}
+	flag, opts, anywhere, tcp := port(), port(), port(), port()
+	cmd, out := tr.start("QEMU_NET_OPTS=hostfwd=udp::" + opts + "-:7000,hostfwd=tcp::" + tcp + "-10.0.2.15:22 nixvf-args --forward " +
+		flag + ":7000/udp --forward 0.0.0.0:" + anywhere + ":7000/udp <boot.json >launch.json")
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	vm, said := inBackground(t, filepath.Join(tr.dir, "launch.json"), tr.env, "--vmm", "vfkit")
+	said.expect(t, "stand-in guest is up\r\n")
+	host := outside(t)
+	for _, address := range []string{"127.0.0.1:" + flag, "127.0.0.1:" + opts, "127.0.0.1:" + anywhere, host + ":" + anywhere} {
+		datagrams(t, address, 10)
+	}
+	for _, address := range []string{host + ":" + flag, host + ":" + opts} {
+		expectRefused(t, "udp", address)
+	}
+	conn, err := net.Dial("tcp", "127.0.0.1:"+tcp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	expectRefused(t, "tcp", host+":"+tcp)
+	if err := vm.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := vm.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// expectRefused checks that nobody is at an address of this host, which for
+// datagrams its kernel says after the first one.
+func expectRefused(t *testing.T, proto, address string) {
+	t.Helper()
+	conn, err := net.Dial(proto, address)
+	if err == nil {
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // a connection of the kernel's
+		_, _ = conn.Write([]byte("is anybody there?"))
+		_, err = conn.Read(make([]byte, 64))
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("%s %s is not refused: %v", proto, address, err)
+	}
 }
 
 // TestForwardTaken checks that every port that is taken is reported, and that
