@@ -74,13 +74,21 @@ func TestPty(t *testing.T) {
 	consoleOn(t, document, "virtio-serial,pty")
 	ended := filepath.Join(filepath.Dir(document), "ended")
 	env = append(env, "STANDIN=flood", "STANDIN_FLOODED="+ended)
-	cmd, out := inBackground(t, document, env, "--vmm", "vfkit")
+	fifo := filepath.Join(filepath.Dir(document), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out := inBackground(t, document, env, "--vmm", "vfkit", "--input", fifo)
 	t.Cleanup(func() { expectNone(t, env) })
 	out.expect(t, "nixvf-boot: console: /dev/pts/")
 	name := "/dev/pts/" + regexp.MustCompile(`\d+`).FindString(out.text())
 	expectFile(t, ended, "flooded")
 
 	time.Sleep(1500 * time.Millisecond) // what nobody has read is gone
+	if err := os.WriteFile(fifo, []byte("typed\r"), 0); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond) // and so is a little
 	p := open(t, name)
 	p.settle()
 	if text := p.text(); text != "" {
