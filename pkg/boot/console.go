@@ -153,7 +153,6 @@ func (s *session) firstTerminal() *console.Terminal {
 // show gives the console to a terminal.
 func (s *session) show(t *console.Terminal) {
 	s.terminal = t
-	s.resize()
 	if err := t.Raw(); err != nil {
 		s.Warn("terminal: %v", err)
 	}
@@ -162,6 +161,7 @@ func (s *session) show(t *console.Terminal) {
 		failed = func(error) {} // then the front ends as well
 	}
 	s.output.Add(t, failed)
+	s.resize() // what the guest draws anew for it is for this terminal
 	go func() {
 		// That the terminal is gone, or the VM, is noticed elsewhere.
 		_ = s.pty.Input(t, s.command)

@@ -50,11 +50,12 @@ func (c Config) untilGone(ctx context.Context) (context.Context, context.CancelF
 // in the background. The status is the keeper's, and so is the message about
 // it.
 func (c Config) lead(doc *launchdoc.Document) (int, error) {
+	signals := listen() // before anybody can know that this process is there
 	f, err := leash.Start(c.Keeper())
 	if err != nil {
 		return 1, err
 	}
-	defer passSignals(f)()
+	defer passSignals(signals, f)()
 	var last leash.Report
 	for {
 		r, err := f.Next()
@@ -93,11 +94,12 @@ func Attach(id string, c Config) (int, error) {
 	if console.Find(c.Stdout) == nil {
 		return 1, errors.New("--attach: stdout is no terminal")
 	}
+	signals := listen() // the keeper looks at the terminal's size as soon as it is connected
 	f, err := leash.Connect(filepath.Join(vm.Sockets(c.UID), "console.sock"), c.Stdout)
 	if err != nil {
 		return 1, fmt.Errorf("%s is not running, or has no console to attach to: %w", id, err)
 	}
-	defer passSignals(f)()
+	defer passSignals(signals, f)()
 	for {
 		r, err := f.Next()
 		switch {
@@ -122,11 +124,16 @@ func messages(lines []string) error {
 	return errors.Join(errs...)
 }
 
-// passSignals passes on what comes to the front, until the returned function
-// is called.
-func passSignals(f *leash.Front) (stop func()) {
+// listen returns the signals that come to the front from now on.
+func listen() chan os.Signal {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGWINCH)
+	return signals
+}
+
+// passSignals passes on what comes to the front, until the returned function
+// is called.
+func passSignals(signals chan os.Signal, f *leash.Front) (stop func()) {
 	go func() {
 		for s := range signals {
 			f.Signal(s.(syscall.Signal))
