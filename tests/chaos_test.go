@@ -95,7 +95,7 @@ func (tr *trial) awaitEnd(s *screen, what string) string {
 	tr.t.Helper()
 	ended := make(chan struct{})
 	go func() {
-		_ = s.cmd.Wait() // how it ends is up to the signal
+		_ = await(s.cmd) // how it ends is up to the signal
 		close(ended)
 	}()
 	for _, step := range []struct {

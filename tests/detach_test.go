@@ -220,6 +220,10 @@ func TestDetachExec(t *testing.T) {
 	if pids := processes(t, "nixvf-boot", env); len(pids) > 0 {
 		t.Errorf("nixvf-boot is still there: %v", pids)
 	}
+	_, status, said = detach(t, document, env, "--vmm", "vfkit") // vfkit has inherited the lock
+	if want := "nixvf-boot: vm-1 is running already, as process " + strconv.Itoa(vm.PID) + "\n"; status != 1 || said != want {
+		t.Errorf("the same again: status %d, %q", status, said)
+	}
 	if left, _ := filepath.Glob(dir + "/state/nixvf/vm-1/run"); len(left) > 0 {
 		t.Errorf("%q is left", left)
 	}
@@ -275,7 +279,7 @@ func TestDetachKeys(t *testing.T) {
 	if err := v.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = v.cmd.Wait() // it was killed
+	_ = await(v.cmd) // it was killed
 	v.expectRestored()
 
 	v = attach()
@@ -314,8 +318,7 @@ func TestDetachSize(t *testing.T) {
 	s.press("\x1dd")
 	s.end(0)
 	s = onScreen(t, document, env, boot, "--attach", "vm-1")
-	// The guest may have said so before this terminal has the console.
-	expectFile(t, filepath.Join(filepath.Dir(document), "state/nixvf/vm-1/console.log"), "size is 24 80\r\n")
+	s.expect("size is 24 80\r\n")
 	s.resize(40, 90)
 	s.expect("size is 40 90\r\n")
 	s.press("\x1d.")

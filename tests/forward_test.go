@@ -269,7 +269,7 @@ func TestForwardArgs(t *testing.T) {
 	flag, opts, anywhere, tcp := port(), port(), port(), port()
 	cmd, out := tr.start("QEMU_NET_OPTS=hostfwd=udp::" + opts + "-:7000,hostfwd=tcp::" + tcp + "-10.0.2.15:22 nixvf-args --forward " +
 		flag + ":7000/udp --forward 0.0.0.0:" + anywhere + ":7000/udp <boot.json >launch.json")
-	if err := cmd.Wait(); err != nil {
+	if err := await(cmd); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	vm, said := inBackground(t, filepath.Join(tr.dir, "launch.json"), tr.env, "--vmm", "vfkit")
@@ -290,7 +290,7 @@ func TestForwardArgs(t *testing.T) {
 	if err := vm.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := vm.Wait(); err != nil {
+	if err := await(vm); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,6 +18,7 @@ type guestSettings struct {
 	Autologin  string
 	BinfmtFine []int // exit statuses of systemd-binfmt that are no failure
 	Database   string
+	Checked    []string // mount points of shares that fsck looks at
 }
 
 const guestSettingsOf = `c: {
@@ -29,6 +30,7 @@ const guestSettingsOf = `c: {
 	autologin = c.services.getty.autologinUser;
 	binfmtFine = c.systemd.services.systemd-binfmt.serviceConfig.SuccessExitStatus or [ ];
 	database = c.systemd.services.nixvf-nix-database.script;
+	checked = builtins.filter (at: with c.fileSystems.${at}; fsType == "virtiofs" && !noCheck) (builtins.attrNames c.fileSystems);
 }`
 
 // A guest's clock goes right after its host slept, the host can find its
@@ -133,6 +135,9 @@ func (g guestSettings) check(t *testing.T, sample string) {
 	}
 	if slices.Equal(g.BinfmtFine, []int{1}) != (sample != "noRosetta") {
 		t.Errorf("systemd-binfmt may end with %v", g.BinfmtFine)
+	}
+	if len(g.Checked) > 0 { // there is no fsck.virtiofs
+		t.Errorf("fsck looks at %q", g.Checked)
 	}
 	kept := strings.HasPrefix(g.Database, "set -- kept\n")
 	if kept != (sample == "layerOnDisk") || !strings.Contains(g.Database, read(t, "../pkg/nixos/nix-database.sh")) {

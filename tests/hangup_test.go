@@ -24,7 +24,7 @@ func TestHangup(t *testing.T) {
 	s.settle()
 	s.slave.Close()
 	s.master.Close() // the kernel sends HUP
-	if err := s.cmd.Wait(); err != nil {
+	if err := await(s.cmd); err != nil {
 		t.Errorf("at a terminal: %v", err)
 	}
 	expectStopped(t, log)

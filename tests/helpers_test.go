@@ -54,7 +54,7 @@ func TestHelpers(t *testing.T) {
 			t.Fatal(err)
 		}
 		out.expect(t, tt.says)
-		_ = cmd.Wait() // its status is read off ProcessState
+		_ = await(cmd) // its status is read off ProcessState
 		if got := cmd.ProcessState.ExitCode(); got != tt.status {
 			t.Errorf("%s: status %d, %q", tt.victim, got, out.text())
 		}

@@ -52,7 +52,7 @@ func TestInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	out.expect(t, "asked to Stop\r\n")
-	if err := cmd.Wait(); err != nil {
+	if err := await(cmd); err != nil {
 		t.Error(err)
 	}
 }

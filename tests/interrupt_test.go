@@ -126,7 +126,7 @@ func (tr *trial) expectWholeDisk(what string) {
 func wait(t *testing.T, cmd *exec.Cmd, what string) {
 	t.Helper()
 	var exit *exec.ExitError
-	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+	if err := await(cmd); err != nil && !errors.As(err, &exit) {
 		t.Errorf("%s: %v", what, err)
 	}
 }
@@ -264,7 +264,7 @@ func TestStopIsAsked(t *testing.T) {
 			if err := syscall.Kill(target, sig); err != nil {
 				t.Fatal(err)
 			}
-			if err := cmd.Wait(); err != nil {
+			if err := await(cmd); err != nil {
 				t.Errorf("%v: %v", sig, err)
 			}
 			out.expect(t, "asked to Stop")

@@ -271,6 +271,13 @@ func checkSettings(t *testing.T, name string, s inspection) {
 		rosetta = false
 	case "nixvf":
 		panicParam = "panic=1"
+		const want = `{"console":"pty","mac":"52:54:00:12:34:56","vsock":[22]}`
+		if own, err := json.Marshal(s.Settings["nixvf"]); string(own) != want {
+			t.Errorf("nixvf: %s, %v", own, err)
+		}
+		if s.Settings["useHostCerts"] != true {
+			t.Errorf("useHostCerts: %v", s.Settings["useHostCerts"])
+		}
 	}
 	got := s.Settings["diskImage"]
 	if (name == "noDisk") != (got == nil) || got != nil && got != image {

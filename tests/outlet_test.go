@@ -121,7 +121,7 @@ func TestPty(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err != nil {
+	if err := await(cmd); err != nil {
 		t.Error(err)
 	}
 	if text := out.text(); strings.Contains(text, "xx") {

@@ -5,6 +5,7 @@ package tests
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -74,4 +75,10 @@ func expectNone(t *testing.T, env []string) {
 		t.Errorf("process %d is left: %q", pid, cmdline)
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
+}
+
+// await waits for the end of a command, which is killed when that takes too long.
+func await(cmd *exec.Cmd) error {
+	defer time.AfterFunc(patience, func() { _ = cmd.Process.Kill() }).Stop()
+	return cmd.Wait()
 }

@@ -337,7 +337,7 @@ func TestTerminalAfterKill(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_ = s.cmd.Wait() // it was killed, or ends for that
+		_ = await(s.cmd) // it was killed, or ends for that
 		s.expectRestored()
 		if got := s.cmd.ProcessState.ExitCode(); victim == "keeper" && got != 128+int(syscall.SIGKILL) {
 			t.Errorf("exit status %d", got)

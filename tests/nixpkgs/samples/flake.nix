@@ -82,6 +82,12 @@
               virtualisation.vmVariant = { lib, ... }: {
                 boot.kernelParams = [ "panic=1" ];
                 services.getty.autologinUser = "root";
+                nixvf = {
+                  mac = "52:54:00:12:34:56";
+                  vsock = [ 22 ];
+                  console = "pty";
+                };
+                virtualisation.useHostCerts = true;
               };
             }
           )
@@ -127,7 +133,10 @@
         ];
         # What walks the store by itself, as real machines have it, and as one wants it in the VM.
         walkers = [ (walkers (value: value)) ];
-        walkersForced = [ (vm (walkers lib.mkForce)) ];
+        walkersForced = [
+          (vm (walkers lib.mkForce))
+          (vm { nixvf.maxHostFiles = 1000; })
+        ];
         otherTime = [ { services.timesyncd.enable = lib.mkForce false; } ]; # as chrony's module has it
         networkd = [
           {
