@@ -192,8 +192,10 @@ func (s *session) outcome(err error) (int, error) {
 	}
 	err = endOf(s.vmm.Name, status, s.place.Log(s.vmm.Name))
 	select {
-	case h := <-s.failed: // perhaps that is why
-		err = errors.Join(s.failure(h), err)
+	case h := <-s.failed: // perhaps that is why; one that is content has only lost its VMM
+		if h.Status() != 0 {
+			err = errors.Join(s.failure(h), err)
+		}
 	default:
 	}
 	return status, errors.Join(err, s.lastLines())
