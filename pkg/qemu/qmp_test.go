@@ -75,14 +75,14 @@ func FuzzMonitor(f *testing.F) {
 	f.Add(`{"QMP": null}`)
 	f.Fuzz(func(t *testing.T, answers string) {
 		client, server := net.Pipe()
+		if err := client.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
 		go func() {
 			defer server.Close()
 			go io.Copy(io.Discard, server)
 			io.Copy(server, strings.NewReader(answers))
 		}()
-		if err := client.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
 		m, err := NewMonitor(client)
 		if err != nil {
 			return
