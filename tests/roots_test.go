@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A VM in the background keeps its store paths whatever else is started, be it
@@ -69,6 +70,7 @@ func TestRootsInBackground(t *testing.T) {
 				t.Fatal(err)
 			}
 			expectNone(t, env)
+			awaitEnd(t, vm.PID)
 			expect("after it was killed", vm.PID, 1)
 			another()
 			expect("at the next start", vm.PID, 0)
@@ -106,4 +108,17 @@ func rootsDocument(t *testing.T, serial string) (document string, env []string) 
 		t.Fatal(err)
 	}
 	return document, env
+}
+
+// awaitEnd waits until a process is no more than its exit status: on a busy
+// machine that takes a while after a kill.
+func awaitEnd(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+	}
+	t.Fatalf("process %d does not end", pid)
 }
