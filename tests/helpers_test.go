@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // sleeper is a program that says which version of QEMU or virtiofsd it is, and
@@ -50,9 +49,7 @@ func TestHelpers(t *testing.T) {
 		for _, name := range []string{"qemu", "virtiofsd"} {
 			awaitProcess(t, name, env)
 		}
-		if err := syscall.Kill(awaitProcess(t, tt.victim, env), syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		send(t, syscall.SIGKILL, awaitProcess(t, tt.victim, env))
 		out.expect(t, tt.says)
 		_ = await(cmd) // its status is read off ProcessState
 		if got := cmd.ProcessState.ExitCode(); got != tt.status {
@@ -60,16 +57,4 @@ func TestHelpers(t *testing.T) {
 		}
 		expectNone(t, env)
 	}
-}
-
-// awaitProcess waits for the only process of a name that runs with env.
-func awaitProcess(t *testing.T, name string, env []string) int {
-	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if pids := processes(t, name, env); len(pids) == 1 {
-			return pids[0]
-		}
-	}
-	t.Fatalf("no %s runs", name)
-	return 0
 }

@@ -4,6 +4,8 @@ package tests
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nixvf/nixvf/pkg/identity"
 )
 
 // processes returns the processes whose environment holds each of the given
@@ -56,9 +60,41 @@ func killVMM(t *testing.T, env []string) {
 	if len(pids) != 1 {
 		t.Fatalf("%d QEMUs run, not one", len(pids))
 	}
-	if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	send(t, syscall.SIGKILL, pids...)
+}
+
+// send sends a signal to processes.
+func send(t *testing.T, sig syscall.Signal, pids ...int) {
+	t.Helper()
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
 	}
+}
+
+// awaitProcess waits for the only process of a name that runs with env.
+func awaitProcess(t *testing.T, name string, env []string) int {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if pids := processes(t, name, env); len(pids) == 1 {
+			return pids[0]
+		}
+	}
+	t.Fatalf("no %s runs", name)
+	return 0
+}
+
+// awaitEnd waits until a process is no more than its exit status: on a busy
+// machine that takes a while after a kill.
+func awaitEnd(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, err := identity.Of(pid); errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+	}
+	t.Fatalf("process %d does not end", pid)
 }
 
 // expectNone waits for the end of all processes that run with env.

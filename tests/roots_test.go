@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // A VM in the background keeps its store paths whatever else is started, be it
@@ -66,9 +65,7 @@ func TestRootsInBackground(t *testing.T) {
 			}
 			another()
 			expect("while it runs", vm.PID, 1)
-			if err := syscall.Kill(vm.PID, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
+			send(t, syscall.SIGKILL, vm.PID)
 			expectNone(t, env)
 			awaitEnd(t, vm.PID)
 			expect("after it was killed", vm.PID, 1)
@@ -89,13 +86,13 @@ func rootsDocument(t *testing.T, serial string) (document string, env []string) 
 	t.Helper()
 	document, env = standInDocument(t)
 	dir := filepath.Dir(document)
+	consoleOn(t, document, "virtio-serial,"+strings.ReplaceAll(serial, "@", dir))
 	added, err := exec.Command("nix-store", "--add", filepath.Join(dir, "kernel")).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var doc map[string]any
-	text := strings.Replace(read(t, document), "serial,stdio", "serial,"+strings.ReplaceAll(serial, "@", dir), 1)
-	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+	if err := json.Unmarshal([]byte(read(t, document)), &doc); err != nil {
 		t.Fatal(err)
 	}
 	doc["roots"] = []string{strings.TrimSpace(string(added))}
@@ -108,17 +105,4 @@ func rootsDocument(t *testing.T, serial string) (document string, env []string) 
 		t.Fatal(err)
 	}
 	return document, env
-}
-
-// awaitEnd waits until a process is no more than its exit status: on a busy
-// machine that takes a while after a kill.
-func awaitEnd(t *testing.T, pid int) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-	}
-	t.Fatalf("process %d does not end", pid)
 }

@@ -241,18 +241,14 @@ func TestTerminalIsRaw(t *testing.T) {
 // TestTerminalTwiceForces asks twice, with keys or signals, whatever comes first.
 func TestTerminalTwiceForces(t *testing.T) {
 	keys := func(s *screen) { s.press("\x1d.") }
-	signal := func(sig syscall.Signal) func(*screen) {
-		return func(s *screen) {
-			if err := s.cmd.Process.Signal(sig); err != nil {
-				t.Fatal(err)
-			}
-		}
+	sent := func(sig syscall.Signal) func(*screen) {
+		return func(s *screen) { send(t, sig, s.cmd.Process.Pid) }
 	}
 	for _, ask := range [][2]func(*screen){
 		{keys, keys},
-		{signal(syscall.SIGTERM), signal(syscall.SIGTERM)},
-		{signal(syscall.SIGINT), signal(syscall.SIGHUP)},
-		{keys, signal(syscall.SIGTERM)},
+		{sent(syscall.SIGTERM), sent(syscall.SIGTERM)},
+		{sent(syscall.SIGINT), sent(syscall.SIGHUP)},
+		{keys, sent(syscall.SIGTERM)},
 	} {
 		document, env := standInDocument(t)
 		s := onScreen(t, document, append(env, "STANDIN=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
@@ -309,11 +305,7 @@ func TestTerminalOfJob(t *testing.T) {
 	if now := modes(t, s.slave); now != s.modes {
 		t.Errorf("the job has changed the terminal's modes to %+v", now)
 	}
-	for _, pid := range processes(t, "nixvf-boot", env) {
-		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-	}
+	send(t, syscall.SIGTERM, processes(t, "nixvf-boot", env)...)
 	s.expect("asked to Stop")
 	s.end(0)
 }
@@ -330,11 +322,8 @@ func TestTerminalAfterKill(t *testing.T) {
 			t.Error("the terminal is not raw while the VM runs")
 		}
 		for _, pid := range processes(t, "nixvf-boot", env) {
-			if (pid == s.cmd.Process.Pid) != (victim == "front") {
-				continue
-			}
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
+			if (pid == s.cmd.Process.Pid) == (victim == "front") {
+				send(t, syscall.SIGKILL, pid)
 			}
 		}
 		_ = await(s.cmd) // it was killed, or ends for that
@@ -351,11 +340,7 @@ func TestTerminalAfterKillOfVMM(t *testing.T) {
 	document, env := standInDocument(t)
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("stand-in guest is up\r\n")
-	for _, pid := range processes(t, "vfkit", env) {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-	}
+	send(t, syscall.SIGKILL, processes(t, "vfkit", env)...)
 	s.expect("nixvf-boot: vfkit was ended by a signal: killed\r\n")
 	s.end(128 + int(syscall.SIGKILL))
 	expectNone(t, env)
