@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/crc-org/vfkit/pkg/cmdline"
 	"github.com/crc-org/vfkit/pkg/config"
 
-	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/network"
@@ -121,15 +118,6 @@ func (m *machine) choose() string {
 // document, is no less precious.
 func (m *machine) readOnly(tag, dir string) bool {
 	return slices.Contains(m.doc.ReadOnly, tag) || inStore(dir)
-}
-
-// inStore reports whether a directory, by whatever name, is the Nix store or in
-// it.
-func inStore(dir string) bool {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	return dir == bootdoc.StoreDir || strings.HasPrefix(dir, bootdoc.StoreDir+"/")
 }
 
 // usesStdio reports whether a console of a VM is on the VMM's stdin and

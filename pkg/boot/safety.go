@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/crc-org/vfkit/pkg/config"
 	"golang.org/x/sys/unix"
 
+	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/fault"
 )
 
@@ -62,6 +64,28 @@ func whyWritable(owner bool, uid int, writable bool) string {
 		return "this user may write to it"
 	}
 	return ""
+}
+
+// inStore reports whether a directory, by whatever name, is the Nix store or in
+// it. Files are compared, not names: on a file system that does not tell upper
+// case from lower case one directory has many.
+func inStore(dir string) bool {
+	if cwd, err := os.Getwd(); err == nil && !filepath.IsAbs(dir) {
+		dir = cwd + "/" + dir // as it stands: "link/.." is above where the link leads
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	store, missing := os.Stat(bootdoc.StoreDir)
+	for ; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		switch {
+		case dir == bootdoc.StoreDir, missing == nil && err == nil && os.SameFile(store, info):
+			return true
+		case dir == filepath.Dir(dir):
+			return false
+		}
+	}
 }
 
 // seen are the shared directories as they were when they were checked.
