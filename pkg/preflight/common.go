@@ -78,13 +78,19 @@ func (c *check) room(dir string) {
 	}
 }
 
-// busyVM is how many files a VMM opens for a guest that reads much of the store:
-// one for each inode.
+// busyVM is how many files are held open for a guest that reads much of the
+// store: one for each inode.
 const busyVM = 100_000
 
+// openFiles looks at the limits of who holds them: virtiofsd, which inherits this
+// user's, or Apple's VM service.
 func (c *check) openFiles() {
+	if system, _ := c.Platform(); system == "darwin" {
+		c.macFiles()
+		return
+	}
 	limit, err := c.OpenFiles()
-	switch fix := "ulimit -Hn, or on macOS launchctl limit maxfiles, raises it"; {
+	switch fix := "ulimit -Hn, as root, or a nofile line in /etc/security/limits.conf raises it"; {
 	case err != nil:
 		c.warn("open files", fix, "%s", firstLine(err.Error()))
 	case limit < busyVM:

@@ -1,6 +1,8 @@
 package preflight
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +22,9 @@ func (c *check) mac() {
 	version = firstLine(version)
 	first, _, _ := strings.Cut(version, ".")
 	major, bad := strconv.Atoi(first)
+	if err == nil && bad == nil {
+		c.macOS = version
+	}
 	switch {
 	case err != nil || bad != nil:
 		c.warn("macOS", "", "its version cannot be found out: %q", version)
@@ -73,9 +78,93 @@ const rosettaLinux = "/Library/Apple/usr/libexec/oah/RosettaLinux/rosetta"
 func (c *check) rosetta() {
 	switch _, cpu := c.Platform(); {
 	case cpu != "arm64": // an Intel Mac needs none
-	case c.Exists(rosettaLinux):
-		c.ok("Rosetta", "installed, for guests' x86_64-linux programs")
-	default:
+	case !c.Exists(rosettaLinux):
 		c.warn("Rosetta", "softwareupdate --install-rosetta", "not installed: guests run no x86_64-linux programs")
+	default:
+		c.rosettaAge()
+	}
+}
+
+// oldRosettas are those that fail under newer kernels of arm64: the first macOS
+// that is not so, the first kernel, what Rosetta says there, and NixOS's last
+// package of kernels before it. As reported in public issues: abiosoft/colima
+// #926, rancher-desktop#8742 (15.3.2) and UTM#6771, apple/container#1142.
+var oldRosettas = []struct{ fixed, kernel, says, packages string }{
+	{"14", "6.3", "unhandled auxillary vector type 28", ""},
+	{"15.4", "6.11", "Failed to find vdso DT_HASH", "linuxPackages_6_6"},
+	{"26", "6.13", "unhandled auxillary vector type 29", "linuxPackages_6_12"},
+}
+
+// rosettaAge looks at whether Rosetta, which comes with macOS, knows what newer
+// kernels have for it.
+func (c *check) rosettaAge() {
+	for _, old := range oldRosettas {
+		if c.macOS == "" || !older(c.macOS, old.fixed) {
+			continue
+		}
+		fix := "macOS 26 or newer"
+		if old.packages != "" {
+			fix += ", or boot.kernelPackages = pkgs." + old.packages
+		}
+		c.warn("Rosetta", fix, "that of macOS %s runs no x86_64-linux programs under guests' kernels of %s and newer (%q)",
+			c.macOS, old.kernel, old.says)
+		return
+	}
+	c.ok("Rosetta", "installed, for guests' x86_64-linux programs")
+}
+
+// older reports whether a version of macOS comes before another one. What is not
+// a number counts as 0.
+func older(a, b string) bool {
+	numbers := func(version string) (list [3]int) {
+		for i, digits := range strings.SplitN(version, ".", len(list)) {
+			list[i], _ = strconv.Atoi(digits)
+		}
+		return list
+	}
+	x, y := numbers(a), numbers(b)
+	return slices.Compare(x[:], y[:]) < 0
+}
+
+// keychain looks at whether macOS can use this user's keys. From macOS 15 on it
+// makes one for some VMs as they start (cirruslabs/tart#1025, #1075), and cannot
+// while the keychain is locked, as it is for who has logged in by ssh alone. In
+// a graphical session it is open, and to ask might show a window.
+func (c *check) keychain() {
+	if session, err := c.Run(c.ctx, "/bin/launchctl", "managername"); err == nil && firstLine(session) == "Aqua" {
+		c.ok("keychain", "of a graphical session")
+		return
+	}
+	answer, err := c.Run(c.ctx, "/usr/bin/security", "show-keychain-info")
+	switch {
+	case err == nil:
+		c.ok("keychain", "unlocked")
+	case strings.Contains(answer, "could not be found"):
+		c.warn("keychain", "log in at the screen once, or security create-keychain login.keychain && security default-keychain -s login.keychain",
+			"this user has none: macOS may not start a VM (%s)", firstLine(answer))
+	default:
+		c.warn("keychain", "security unlock-keychain, or log in at the screen (System Settings has an automatic login for a Mac without one)",
+			"locked: macOS may not start a VM (%s)", firstLine(answer))
+	}
+}
+
+// macFiles looks at the limits of open files of Apple's VM service: it holds the
+// files of shares, and this user's limits are not its. The last one is how many
+// are open now.
+func (c *check) macFiles() {
+	answer, err := c.Run(c.ctx, "/usr/sbin/sysctl", "-n", "kern.maxfilesperproc", "kern.maxfiles", "kern.num_files")
+	var service, mac, open uint64
+	if err == nil {
+		_, err = fmt.Sscan(answer, &service, &mac, &open)
+	}
+	const fix = "sudo sysctl kern.maxfiles=491520 kern.maxfilesperproc=245760, until the next boot"
+	switch free := mac - min(mac, open); {
+	case err != nil:
+		c.warn("open files", fix, "the limits cannot be found out: %q", firstLine(answer))
+	case min(service, free) < busyVM:
+		c.warn("open files", fix, "Apple's VM service may open %d, and this Mac %d more; a guest that reads much of the store needs %d",
+			service, free, busyVM)
+	default:
+		c.ok("open files", "Apple's VM service may open %d, and this Mac %d more", service, free)
 	}
 }

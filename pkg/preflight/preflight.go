@@ -65,6 +65,9 @@ func Check(ctx context.Context, h Host, p Programs, state string) []Finding {
 		c.mac()
 		c.vfkit(p.VFKit)
 		c.rosetta()
+		c.keychain()
+		c.firewall()
+		c.routes()
 	} else {
 		c.qemu(p.QEMU)
 		c.kvm()
@@ -104,6 +107,7 @@ func Text(findings []Finding) []byte {
 type check struct {
 	Host
 	ctx      context.Context
+	macOS    string // its version
 	findings []Finding
 }
 
