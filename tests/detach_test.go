@@ -5,6 +5,7 @@ package tests
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -188,66 +189,75 @@ func TestDetachFails(t *testing.T) {
 	expectNone(t, env)
 }
 
-// TestDetachExec: with the console on a file, the process in the background is
-// vfkit itself.
-func TestDetachExec(t *testing.T) {
+// TestDetachFile: nixvf-boot stays beside vfkit also when the console is on a
+// file and nothing is to be undone: it appends to the file, sees to
+// --stop-timeout and looks for panics.
+func TestDetachFile(t *testing.T) {
 	document, env := standInDocument(t)
 	dir := filepath.Dir(document)
 	log := filepath.Join(dir, "my.log")
-	argv, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc map[string]any
-	if err := json.Unmarshal(bytes.Replace(argv, []byte("serial,stdio"), []byte("serial,logFilePath="+log), 1), &doc); err != nil {
-		t.Fatal(err)
-	}
-	delete(doc, "directories")
-	if argv, err = json.Marshal(doc); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(document, argv, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	vm, status, said := detach(t, document, env, "--vmm", "vfkit")
-	if status != 0 || said != "" {
-		t.Fatalf("status %d, %q", status, said)
-	}
-	t.Cleanup(func() { expectNone(t, env) })
-	if pids := processes(t, "vfkit", env); len(pids) != 1 || pids[0] != vm.PID || vm.Console != log {
-		t.Errorf("%+v, while vfkit is %v", vm, pids)
-	}
-	if pids := processes(t, "nixvf-boot", env); len(pids) > 0 {
-		t.Errorf("nixvf-boot is still there: %v", pids)
-	}
-	_, status, said = detach(t, document, env, "--vmm", "vfkit") // vfkit has inherited the lock
-	if want := "nixvf-boot: vm-1 is running already, as process " + strconv.Itoa(vm.PID) + "\n"; status != 1 || said != want {
-		t.Errorf("the same again: status %d, %q", status, said)
+	consoleOn(t, document, "virtio-serial,logFilePath="+log)
+	change(t, document, func(doc map[string]any) { delete(doc, "directories") })
+	for run := 1; run <= 2; run++ {
+		vm, status, said := detach(t, document, env, "--vmm", "vfkit")
+		if status != 0 || said != "" {
+			t.Fatalf("status %d, %q", status, said)
+		}
+		t.Cleanup(func() { expectNone(t, env) })
+		if pids := processes(t, "nixvf-boot", env); len(pids) != 1 || pids[0] != vm.PID || vm.Console != log {
+			t.Errorf("%+v, while nixvf-boot is %v", vm, pids)
+		}
+		expectFile(t, log, "stand-in guest is up")
+		vm.stop(t, env)
+		text := read(t, log)
+		if strings.Count(text, "guest is up") != run || !strings.HasSuffix(text, "asked to Stop\r\n") {
+			t.Errorf("the log after run %d: %q", run, text)
+		}
 	}
 	if left, _ := filepath.Glob(dir + "/state/nixvf/vm-1/run"); len(left) > 0 {
 		t.Errorf("%q is left", left)
 	}
 	expectPrivate(t, dir+"/state/nixvf/vm-1")
-	expectFile(t, log, "stand-in guest is up")
-	vm.stop(t, env)
 
-	// The next time it is nixvf-boot, which appends.
-	vm, status, said = detach(t, document, env, "--vmm", "vfkit")
+	vm, status, said := detach(t, document, append(env, "STANDIN=deaf"), "--vmm", "vfkit", "--stop-timeout", "1s")
 	if status != 0 || said != "" {
 		t.Fatalf("status %d, %q", status, said)
 	}
-	if pids := processes(t, "nixvf-boot", env); len(pids) != 1 || pids[0] != vm.PID || vm.Console != log {
-		t.Errorf("%+v, while nixvf-boot is %v", vm, pids)
-	}
 	vm.stop(t, env)
-	if text, _ := os.ReadFile(log); strings.Count(string(text), "guest is up") != 2 || !strings.HasSuffix(string(text), "asked to Stop\r\n") {
-		t.Errorf("the log of two runs: %q", text)
-	}
+	expectFile(t, dir+"/state/nixvf/vm-1/nixvf-boot.log", "the guest did not stop within 1s: ending vfkit by force")
+}
 
-	_, status, said = detach(t, document, append(env, "STANDIN=crash"), "--vmm", "vfkit")
-	if status != 1 || !strings.Contains(said, "nixvf-boot: vfkit ended with status 1: Error: the stand-in's guest crashed\n") {
-		t.Errorf("status %d, %q", status, said)
+// TestBesideMemory: nixvf-boot, which stays beside every VM, takes little memory
+// of its own there, also when it has made a large disk just before. Pages of its
+// program's file, which the kernel can drop at any time, do not count.
+func TestBesideMemory(t *testing.T) {
+	document, env := standInDocument(t)
+	change(t, document, func(doc map[string]any) { doc["disks"].([]any)[0].(map[string]any)["size"] = 20 << 30 })
+	vm, status, said := detach(t, document, env, "--vmm", "vfkit")
+	if status != 0 || said != "" {
+		t.Fatalf("status %d, %q", status, said)
 	}
+	t.Cleanup(func() { vm.stop(t, env) })
+	const most = 20 << 10 // KiB
+	own := func() int { return memory(t, vm.PID, "RssAnon") }
+	for deadline := time.Now().Add(5 * time.Second); own() > most && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Logf("nixvf-boot takes %d KiB beside the VM, %d KiB with its program's file", own(), memory(t, vm.PID, "VmRSS"))
+	if own() > most {
+		t.Errorf("nixvf-boot takes %d KiB beside the VM, more than %d", own(), most)
+	}
+}
+
+// memory returns a figure of proc_pid_status(5), in KiB.
+func memory(t *testing.T, pid int, name string) int {
+	t.Helper()
+	_, rest, _ := strings.Cut(read(t, fmt.Sprintf("/proc/%d/status", pid)), "\n"+name+":")
+	var size int
+	if _, err := fmt.Sscanf(rest, "%d kB", &size); err != nil {
+		t.Fatalf("%s of process %d: %v", name, pid, err)
+	}
+	return size
 }
 
 // TestDetachKeys leaves a VM with ctrl-] d, comes back to it and leaves in other

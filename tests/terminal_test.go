@@ -4,6 +4,7 @@ package tests
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -220,6 +221,23 @@ func standInDocument(t *testing.T) (document string, env []string) {
 		t.Fatal(err)
 	}
 	return document, []string{"XDG_STATE_HOME=" + filepath.Join(dir, "state")}
+}
+
+// change changes a launch document in place.
+func change(t *testing.T, document string, f func(doc map[string]any)) {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(read(t, document)), &doc); err != nil {
+		t.Fatal(err)
+	}
+	f(doc)
+	data, err := json.Marshal(doc)
+	if err == nil {
+		err = os.WriteFile(document, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestTerminalIsRaw(t *testing.T) {

@@ -81,7 +81,7 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 // then on INT, TERM and HUP are requests to stop the guest.
 func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, err error) {
 	if c.wantsKeeper(doc) {
-		return c.lead(doc)
+		return c.lead()
 	}
 	ctx, cancel := c.untilGone(ctx)
 	defer cancel()
@@ -124,8 +124,5 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 		return 1, err
 	}
 	m.raiseLimits()
-	if !m.stays {
-		return 1, m.exec(locks, kept, made)
-	}
 	return m.run(locks, kept, net, requests)
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/crc-org/vfkit/pkg/config"
 
@@ -49,7 +48,7 @@ func (c Config) untilGone(ctx context.Context) (context.Context, context.CancelF
 // lead starts the keeper and stands in front of it until the VM has ended or is
 // in the background. The status is the keeper's, and so is the message about
 // it.
-func (c Config) lead(doc *launchdoc.Document) (int, error) {
+func (c Config) lead() (int, error) {
 	signals := listen() // before anybody can know that this process is there
 	f, err := leash.Start(c.Keeper())
 	if err != nil {
@@ -67,8 +66,6 @@ func (c Config) lead(doc *launchdoc.Document) (int, error) {
 	switch last.State {
 	case leash.Running:
 		return c.inBackground(last.VM)
-	case leash.Exec:
-		return c.awaitExec(f, doc, last.VM)
 	}
 	status := child.StatusOf(f.State())
 	switch {
@@ -154,33 +151,6 @@ func (c Config) inBackground(vm leash.VM) (int, error) {
 	data, err := json.MarshalIndent(vm, "", "  ")
 	c.Print(append(data, '\n'))
 	return 0, err
-}
-
-// awaitExec waits until vfkit, which has taken the keeper's place, runs the VM.
-// Nobody needs its REST socket after that, and nobody will be there to remove
-// it.
-func (c Config) awaitExec(f *leash.Front, doc *launchdoc.Document, vm leash.VM) (int, error) {
-	at, err := c.placeOf(doc)
-	if err != nil {
-		return 1, err
-	}
-	rest := vm.Sockets["rest"]
-	delete(vm.Sockets, "rest")
-	defer func() {
-		os.Remove(rest)
-		os.Remove(filepath.Dir(rest)) // unless there is more in it
-	}()
-	for {
-		if running, _ := vfkitRuns(rest); running {
-			return c.inBackground(vm)
-		}
-		select {
-		case <-f.Done():
-			status := child.StatusOf(f.State())
-			return max(status, 1), endOf("vfkit", status, at.Log("vfkit"))
-		case <-time.After(pollRunning):
-		}
-	}
 }
 
 // placeOf returns where the VM of a document is. The document's id goes before

@@ -63,17 +63,6 @@ func (l *locks) files() []*os.File {
 	return files
 }
 
-// inherit lets the VMM that takes our place have the locks.
-func (l *locks) inherit() error {
-	var errs []error
-	for _, one := range append([]*lock.Lock{l.vm}, l.disks...) {
-		if err := one.Inherit(); err != nil {
-			errs = append(errs, fmt.Errorf("lock: %w", err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // release ends the locks of a VM that has ended. Its own file stays, as its
 // state directory does.
 func (l *locks) release() error {

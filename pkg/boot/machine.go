@@ -28,7 +28,6 @@ type machine struct {
 	vm      *config.VirtualMachine
 	console *config.VirtioSerial // the one that we take care of, nil if the VM has none
 	wanted  config.VirtioSerial  // what the document wants of it
-	stays   bool                 // this process stays beside the VMM
 	rules   []network.Rule
 	cards   []*config.VirtioNet // those that are on a network of ours
 	vmm     vmm

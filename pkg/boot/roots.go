@@ -2,7 +2,6 @@ package boot
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/nixvf/nixvf/pkg/roots"
 )
@@ -10,11 +9,6 @@ import (
 // passRoots hands the roots on to the VMM, which may outlive us.
 func (s *session) passRoots(kept *roots.Roots) {
 	if err := errors.Join(kept.Heir(s.vmm.PID()), kept.Wait()); err != nil {
-		s.tell("warning: %s", unkept(err))
+		s.tell("warning: a garbage collection can take the VM's store paths away while it runs: %v", err)
 	}
-}
-
-// unkept is the warning about a VM whose store paths have no roots.
-func unkept(err error) string {
-	return fmt.Sprintf("a garbage collection can take the VM's store paths away while it runs: %v", err)
 }

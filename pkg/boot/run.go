@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -49,6 +50,7 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	s.announce()
 	go s.tellVsock()
 	go s.watchRestarts()
+	go debug.FreeOSMemory() // what the start took, to make a disk for one
 	err = s.wait()
 	<-drained
 	status, err = s.outcome(err)

@@ -15,9 +15,8 @@ import (
 const ownConsole = "virtio-serial,stdio"
 
 // planConsole finds the console that this process takes care of: the one on
-// stdio, or else the first. Where somebody stays beside the VMM, that is put on
-// a terminal of ours, whatever the document wants of it; others are left to the
-// VMM.
+// stdio, or else the first. It is put on a terminal of ours, whatever the
+// document wants of it; others are left to the VMM.
 func (m *machine) planConsole() error {
 	serials := config.FilterDevices[*config.VirtioSerial](m.vm)
 	i := max(0, slices.IndexFunc(serials, func(d *config.VirtioSerial) bool { return d.UsesStdio }))
@@ -32,8 +31,7 @@ func (m *machine) planConsole() error {
 			return fmt.Errorf("console log %s holds something, and vfkit would empty it: only one console is appended to", d.LogFile)
 		}
 	}
-	m.stays = m.VMM != VFKit || !m.nothingToUndo()
-	if m.console != nil && m.stays {
+	if m.console != nil {
 		*m.console = config.VirtioSerial{UsesStdio: true}
 	}
 	return nil

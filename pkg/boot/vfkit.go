@@ -43,7 +43,7 @@ func newVfkit(m *machine) (vmm, error) {
 		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
 	}
 	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:]), version: m.versions()}
-	if m.opts.RestfulURI == cmdline.DefaultRestfulURI && (m.Detach || m.stays) {
+	if m.opts.RestfulURI == cmdline.DefaultRestfulURI {
 		v.rest = filepath.Join(m.place.Sockets(m.UID), "rest.sock")
 		v.args = append(v.args, "--restful-uri", "unix://"+v.rest)
 	}
@@ -86,7 +86,7 @@ func (v *vfkitVMM) moveCards(m *machine) error {
 // moveConsole puts the console that we take care of on vfkit's stdin and stdout.
 func (v *vfkitVMM) moveConsole(m *machine) {
 	for i, device := range m.vm.Devices {
-		if d, ok := device.(*config.VirtioSerial); ok && d == m.console && m.stays {
+		if d, ok := device.(*config.VirtioSerial); ok && d == m.console {
 			replaceDevice(v.args, m.opts.Devices[i], ownConsole)
 		}
 	}
@@ -185,17 +185,15 @@ func (v *vfkitVMM) stop() error {
 	return err
 }
 
-// vfkitRuns reports whether the vfkit that listens on socket runs its VM.
-// Without a socket of ours that has to be believed.
-func vfkitRuns(socket string) (bool, error) {
-	if socket == "" {
+// running asks vfkit whether its VM runs. Without a socket of ours that has to be
+// believed.
+func (v *vfkitVMM) running() (bool, error) {
+	if v.rest == "" {
 		return true, nil
 	}
-	answer, err := callVfkit(socket, http.MethodGet, "/vm/state", "")
+	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/state", "")
 	return err == nil && gjson.GetBytes(answer, "state").String() == "VirtualMachineStateRunning", err
 }
-
-func (v *vfkitVMM) running() (bool, error) { return vfkitRuns(v.rest) }
 
 func (v *vfkitVMM) sockets() map[string]string {
 	if v.rest == "" {

@@ -60,7 +60,7 @@ func Connect(path string, terminal *os.File) (*Front, error) {
 	return &Front{conn: conn, reports: json.NewDecoder(conn)}, nil
 }
 
-// Signal passes a signal on to the keeper, or to what has taken its place.
+// Signal passes a signal on to the keeper.
 func (f *Front) Signal(s syscall.Signal) {
 	if _, err := f.conn.Write([]byte{byte(s)}); err != nil && f.cmd != nil {
 		_ = f.cmd.Process.Signal(s) // it may have ended as well
@@ -73,9 +73,6 @@ func (f *Front) Next() (Report, error) {
 	err := f.reports.Decode(&r)
 	return r, err
 }
-
-// Done is closed when the keeper, or what has taken its place, has ended.
-func (f *Front) Done() <-chan struct{} { return f.done }
 
 // State waits for the keeper and returns how it ended.
 func (f *Front) State() *os.ProcessState {

@@ -28,7 +28,6 @@ type State string
 
 const (
 	Running  State = "running"  // the VM runs in the background from now on
-	Exec     State = "exec"     // the keeper's process is about to become the VMM
 	Refused  State = "refused"  // the front cannot have the console
 	Attached State = "attached" // the front has the console
 	Detached State = "detached" // it has no longer

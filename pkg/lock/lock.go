@@ -103,12 +103,6 @@ func Image(dir, path string) (*Lock, error) {
 	return Take(filepath.Join(dir, fmt.Sprintf("%x-%x", stat.Dev, stat.Ino)))
 }
 
-// Inherit lets a program that replaces this one have the lock.
-func (l *Lock) Inherit() error {
-	_, err := unix.FcntlInt(l.Fd(), unix.F_SETFD, 0)
-	return err
-}
-
 // Remove gives up the lock and removes its file. No other process may have
 // inherited it.
 func (l *Lock) Remove() error {
