@@ -7,8 +7,6 @@
 // environment: paths that hold shell expansions stay as they are.
 package bootdoc
 
-import "encoding/json"
-
 // Version is the version of the document that this package reads and writes.
 const Version = 1
 
@@ -62,7 +60,7 @@ type Virtualisation struct {
 	UseHostCerts          bool                       `json:"useHostCerts"`
 	Nixvf                 Nixvf                      `json:"nixvf"`
 
-	raw json.RawMessage // as it was read, to be written again
+	raw *source // what was read, to be written again
 }
 
 // SharedDirectory is one element of virtualisation.sharedDirectories; its key
@@ -147,14 +145,4 @@ func FileName(name string) string {
 		}
 	}
 	return string(safe)
-}
-
-// MarshalJSON writes the settings as they were read, unknown keys included, or
-// else all fields.
-func (v Virtualisation) MarshalJSON() ([]byte, error) {
-	if v.raw != nil {
-		return v.raw, nil
-	}
-	type plain Virtualisation
-	return json.Marshal(plain(v))
 }

@@ -304,26 +304,86 @@ func TestMarshalBuilt(t *testing.T) {
 	}
 }
 
-// Each setting has a line in the full document above, so that a new one is not
-// forgotten by the reader.
-func TestAllSettingsAreRead(t *testing.T) {
-	var doc struct{ Virtualisation map[string]any }
-	if err := json.Unmarshal([]byte(full), &doc); err != nil {
+// What has changed since a document was read is printed, with the unknown keys
+// beside it.
+func TestMarshalChanged(t *testing.T) {
+	const document = `{"kernel":"/k","initrd":"/i","init":"/init","kernel-params":[],"virtualisation":{
+		"cores": 2, "later": [1], "rosetta": {"enable": true, "later": {}}, "nixvf": {"mac": "52:00:00:00:00:01", "later": 1},
+		"sharedDirectories": {"a": {"source": "/a", "later": "x"}, "b": {"source": "/b"}}}}`
+	doc, _, err := Parse([]byte(document))
+	if err != nil {
 		t.Fatal(err)
 	}
-	fields := reflect.TypeFor[Virtualisation]()
-	for i := range fields.NumField() {
-		key := fields.Field(i).Tag.Get("json")
-		if _, ok := doc.Virtualisation[key]; !ok && key != "" {
-			t.Errorf("%s is not in the test's document", key)
+	v := &doc.Virtualisation
+	v.Cores, v.Rosetta.Enable, v.Nixvf.MAC = 8, false, ""
+	delete(v.SharedDirectories, "b")
+	out, err := doc.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := Parse(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := again.Virtualisation
+	if now.Cores != 8 || now.Rosetta.Enable || now.Nixvf.MAC != "" || len(now.SharedDirectories) != 1 {
+		t.Errorf("%s", out)
+	}
+	var later struct {
+		Virtualisation struct {
+			Later             []int
+			Rosetta           struct{ Later *struct{} }
+			Nixvf             struct{ Later int }
+			SharedDirectories struct{ A struct{ Later string } }
 		}
 	}
-	defaults, got := reflect.ValueOf(Defaults("x")), reflect.ValueOf(fullDocument().Virtualisation)
-	for i := range fields.NumField() {
-		if f := fields.Field(i); f.IsExported() && reflect.DeepEqual(defaults.Field(i).Interface(), got.Field(i).Interface()) {
-			t.Errorf("%s has its default value in the test's document", f.Name)
+	kept := &later.Virtualisation
+	if err := json.Unmarshal(out, &later); err != nil || len(kept.Later) != 1 || kept.Rosetta.Later == nil ||
+		kept.Nixvf.Later != 1 || kept.SharedDirectories.A.Later != "x" {
+		t.Errorf("%v, unknown keys are lost: %s", err, out)
+	}
+}
+
+// Each field, however deep, is in the full document above with another value
+// than the one that a missing key means, so that the reader forgets none.
+func TestAllFieldsAreRead(t *testing.T) {
+	doc, _, err := Parse([]byte(full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]bool{}
+	findFields(reflect.ValueOf(*doc), reflect.ValueOf(Document{Virtualisation: Defaults("x")}), "", given)
+	if len(given) < 40 {
+		t.Errorf("only %d fields", len(given))
+	}
+	for field, is := range given {
+		if !is {
+			t.Errorf("%s is not read, or not in the test's document", field)
 		}
 	}
+}
+
+// findFields notes in given, for each exported field of a struct and of what is
+// in it, whether its value anywhere is another one than in def.
+func findFields(v, def reflect.Value, name string, given map[string]bool) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				findFields(v.Field(i), def.Field(i), name+"."+f.Name, given)
+			}
+		}
+		return
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			findFields(v.MapIndex(key), reflect.Zero(v.Type().Elem()), name+"[]", given)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			findFields(v.Index(i), reflect.Zero(v.Type().Elem()), name+"[]", given)
+		}
+	}
+	given[name] = given[name] || !reflect.DeepEqual(v.Interface(), def.Interface())
 }
 
 func TestCheckID(t *testing.T) {

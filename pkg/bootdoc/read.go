@@ -158,7 +158,6 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	if o == nil {
 		return v
 	}
-	v.raw = []byte(o.Raw())
 	v.Cores = int(o.Int("cores", int64(v.Cores), 1, maxCores))
 	v.MemorySize = int(o.Int("memorySize", int64(v.MemorySize), 1, maxMiB))
 	v.DiskSize = int(o.Int("diskSize", int64(v.DiskSize), 1, maxMiB))
@@ -189,6 +188,8 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	if n := o.Object("nixvf"); n != nil {
 		v.Nixvf = readNixvf(n)
 	}
+	v.raw = &source{text: []byte(o.Raw())}
+	v.raw.fields, _ = v.fields() // no field is of a kind that JSON cannot hold
 	return v
 }
 
