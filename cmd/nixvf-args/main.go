@@ -54,7 +54,7 @@ type flags struct {
 	Net          string            `enum:"nat,none" default:"nat" placeholder:"nat|none" help:"Network (default: nat)."`
 	MAC          vfkit.MAC         `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`
 	Forward      []vfkit.Forward   `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
-	Console      string            `default:"stdio" placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: stdio)."`
+	Console      string            `placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: the document's, or else stdio)."`
 	GUI          *bool             `name:"gui" negatable:"" help:"Open a window with the guest's display."`
 	Rosetta      *bool             `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
 	Vsock        []vfkit.Port      `sep:"none" placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`

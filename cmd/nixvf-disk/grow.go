@@ -16,7 +16,7 @@ func (c *command) grow(ctx context.Context) error {
 	if c.Path == "" {
 		return fault.Usage(errors.New("--grow: the PATH of the image is missing"))
 	}
-	if c.ID != "" || c.Size != nil || c.Label != nil || c.UUID != uuid.Nil {
+	if c.ID != "" || c.Size != nil || c.Label != nil || c.Format != nil || c.UUID != uuid.Nil {
 		return fault.Usage(errors.New("--grow goes with a PATH and no other flag: it changes the size alone"))
 	}
 	size, err := disk.ParseSize(*c.Grow)

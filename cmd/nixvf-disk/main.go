@@ -41,7 +41,7 @@ type command struct {
 	Size   *string   `placeholder:"SIZE" help:"Size of the image (default 1G; in the pipeline, the document's)."`
 	Label  *string   `placeholder:"LABEL" help:"Label of the file system (default nixos)."`
 	UUID   uuid.UUID `name:"uuid" placeholder:"UUID" help:"UUID of the file system (default random)."`
-	Format string    `enum:"ext4,none" default:"ext4" help:"What the image holds: ext4, or nothing (none)."`
+	Format *string   `enum:"ext4,none" placeholder:"ext4|none" help:"What the image holds: ext4, or nothing (default ext4; in the pipeline, the document's)."`
 	Grow   *string   `placeholder:"SIZE" help:"Enlarge the image at PATH to this size."`
 	ID     string    `name:"id" placeholder:"ID" help:"In the pipeline: id of the VM ($NIXVF_ID)."`
 	cli.Common
@@ -61,10 +61,7 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 	case c.ID != "":
 		return fault.Usage(errors.New("--id is for the pipeline, a PATH for use without it"))
 	}
-	root := rootdisk.Root{Path: c.Path, Spec: disk.Spec{Size: 1 << 30, Format: disk.Format(c.Format)}}
-	if root.Spec.Format == disk.Ext4 {
-		root.Spec.Label = place.RootLabel
-	}
+	root := rootdisk.Root{Path: c.Path, Spec: disk.Spec{Size: 1 << 30, Format: disk.Ext4, Label: place.RootLabel}}
 	if err := c.override(&root.Spec); err != nil {
 		return fault.Usage(err)
 	}
@@ -78,6 +75,12 @@ func thisHost() (place.Host, error) {
 
 // override applies the flags to what an image shall be.
 func (c *command) override(spec *disk.Spec) error {
+	if c.Format != nil && disk.Format(*c.Format) != spec.Format {
+		spec.Format, spec.Label = disk.Format(*c.Format), ""
+		if spec.Format == disk.Ext4 {
+			spec.Label = place.RootLabel
+		}
+	}
 	if c.Label != nil {
 		spec.Label = *c.Label
 	}
