@@ -1,13 +1,15 @@
 package boot
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nixvf/nixvf/pkg/evalcache"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 )
 
@@ -36,45 +38,79 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestVersionIsRemembered asks a program once, and again when it changes.
+// printsVersion is the variable with which the test binary is a program that
+// prints it, and askedLog that of the file in which it notes that it was asked.
+const printsVersion, askedLog = "NIXVF_TEST_VERSION", "NIXVF_TEST_LOG"
+
+func TestMain(m *testing.M) {
+	if text, ok := os.LookupEnv(printsVersion); ok {
+		log, err := os.OpenFile(os.Getenv(askedLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err == nil {
+			_, err = log.WriteString("asked\n")
+		}
+		fmt.Println(text, err)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestVersionIsRemembered asks a program once, and again when it is another one:
+// in its place, or where a link to it leads, of the same size and time.
 func TestVersionIsRemembered(t *testing.T) {
 	dir := t.TempDir()
-	program, log := filepath.Join(dir, "qemu"), filepath.Join(dir, "log")
-	write := func(version string) {
-		script := "#!/bin/sh\necho asked >>" + log + "\necho QEMU emulator version " + version + "\n"
-		if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	asked := func() int {
-		data, err := os.ReadFile(log)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
+	t.Setenv(askedLog, filepath.Join(dir, "log"))
+	self, err := os.Executable()
+	must(err)
+	binary, err := os.ReadFile(self)
+	must(err)
+	put := func(name string) string {
+		path := filepath.Join(dir, name)
+		must(os.WriteFile(path, binary, 0o755))
+		must(os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0))) // as in a Nix store
+		return path
+	}
+	lead := func(link, target string) {
+		must(os.Symlink(target, link+".new"))
+		must(os.Rename(link+".new", link))
+	}
+	v := versions{evalcache.Cache{Dir: filepath.Join(dir, "cache", "versions")}}
+	check := func(what, path, version string, ok bool, asked int) {
+		t.Helper()
+		t.Setenv(printsVersion, "vfkit version: "+version)
+		must(os.WriteFile(os.Getenv(askedLog), nil, 0o600))
+		if err := v.check(t.Context(), path, CheckVfkitVersion); (err == nil) != ok {
+			t.Errorf("%s: %v", what, err)
 		}
-		return strings.Count(string(data), "asked")
-	}
-	v := versions{filepath.Join(dir, "cache", "versions")}
-	write("7.2.0")
-	for range 3 {
-		if err := v.check(context.Background(), program, CheckQEMUVersion); err != nil {
-			t.Fatal(err)
+		log, err := os.ReadFile(os.Getenv(askedLog))
+		must(err)
+		if n := strings.Count(string(log), "asked"); n != asked {
+			t.Errorf("%s: asked %d times, not %d", what, n, asked)
 		}
 	}
-	if asked() != 1 {
-		t.Errorf("asked %d times, not once", asked())
-	}
-	write("5.2.0.old")
-	for range 2 {
-		if err := v.check(context.Background(), program, CheckQEMUVersion); err == nil {
-			t.Error("an old version passes after a change")
-		}
-	}
-	if asked() != 3 {
-		t.Errorf("asked %d times, not 3: what is refused must not be remembered", asked())
-	}
-	if err := v.check(context.Background(), filepath.Join(dir, "missing"), CheckQEMUVersion); err == nil {
-		t.Error("a missing program passes")
-	}
+	old, now, profile := put("old"), put("now"), filepath.Join(dir, "vfkit")
+	check("at first", now, "v0.6.3", true, 1)
+	check("again", now, "v0.6.3", true, 0)
+	lead(profile, old)
+	check("an old one", profile, "v0.5.0", false, 1)
+	check("what is refused is not remembered", profile, "v0.5.0", false, 1)
+	lead(profile, now)
+	check("the link leads to a known one", profile, "v0.6.3", true, 0)
+	lead(profile, old)
+	check("the link leads back", profile, "v0.5.0", false, 1)
+	now = put("now")
+	check("written to, with the time and the size of before", now, "v0.5.0", false, 1)
+
+	script := filepath.Join(dir, "script")
+	must(os.WriteFile(script, []byte("#!/bin/sh\nexec "+self+"\n"), 0o755))
+	check("a script", script, "v0.6.3", true, 1)
+	check("a script that runs something else now", script, "v0.5.0", false, 1)
+	check("a missing program", filepath.Join(dir, "missing"), "", false, 0)
 }
 
 func TestReadOnly(t *testing.T) {

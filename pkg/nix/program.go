@@ -2,13 +2,8 @@ package nix
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/nixvf/nixvf/pkg/evalcache"
 )
@@ -32,25 +27,9 @@ func (n *Nix) release(ctx context.Context) (string, error) {
 	return release, nil
 }
 
-// identity names a program by the file that it is: another one in its place, or
-// a change to it, gives another name. There is none for a script, which may run
-// something else tomorrow, nor for a program that is called nix by a link only,
-// as those are that run many others.
+// identity is the key of a program. There is none for one that is called nix by
+// a link only, as those are that run many others, nor for a script.
 func identity(program string) (evalcache.Key, bool) {
-	path, err := filepath.EvalSymlinks(program)
-	if err != nil || filepath.Base(path) != "nix" {
-		return "", false
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", false
-	}
-	defer f.Close()
-	magic := make([]byte, 2)
-	var stat unix.Stat_t
-	if _, err := io.ReadFull(f, magic); err != nil || string(magic) == "#!" || unix.Fstat(int(f.Fd()), &stat) != nil {
-		return "", false
-	}
-	text := fmt.Sprintln("release of", path, stat.Dev, stat.Ino, stat.Size, stat.Mtim, stat.Ctim)
-	return evalcache.NewKey([]byte(text)), true
+	key, real, lasting := evalcache.Program(program, "")
+	return key, lasting && filepath.Base(real) == "nix"
 }
