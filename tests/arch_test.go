@@ -19,7 +19,8 @@ const module = "github.com/nixvf/nixvf/"
 // edges says which packages of nixvf each package under pkg/ may import. What
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
-	"boot":       {"bootdoc", "child", "console", "disk", "evalcache", "fault", "launchdoc", "lease", "leash", "lock", "network", "place", "qemu", "roots", "vfkit", "vsock"},
+	"accept":     {},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "evalcache", "fault", "launchdoc", "lease", "leash", "lock", "network", "place", "qemu", "roots", "vfkit", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},
@@ -35,7 +36,7 @@ var edges = map[string][]string{
 	"lease":      {},
 	"leash":      {},
 	"lock":       {"identity"},
-	"network":    {"bootdoc"},
+	"network":    {"accept", "bootdoc"},
 	"nix":        {"evalcache", "fault"},
 	"nixos":      {},
 	"place":      {"bootdoc", "expand", "fault"},
@@ -45,7 +46,7 @@ var edges = map[string][]string{
 	"roots":      {"fault", "identity", "nix", "place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},
-	"vsock":      {},
+	"vsock":      {"accept"},
 	"worktree":   {},
 }
 

@@ -376,6 +376,29 @@ func TestForwardRestricted(t *testing.T) {
 	s.end(0)
 }
 
+// TestHostLoopbackOfGuest tries to reach what listens on the host's loopback
+// interface, with nothing forwarded.
+func TestHostLoopbackOfGuest(t *testing.T) {
+	needGuest(t)
+	tr := newTrial(t)
+	doc := peerDocument(tr)
+	_, port, _ := net.SplitHostPort(greeter(t, "127.0.0.1:0"))
+	for _, open := range []bool{false, true} {
+		doc["hostLoopback"] = open
+		s := bootPeer(tr, doc)
+		s.press("/tmp/shared/peer connect 10.0.2.2:" + port + "\r")
+		if open {
+			s.expect("peer met hello-from-host\r\n")
+		} else {
+			s.expect("connect: connection refused\r\n")
+		}
+		s.press("/tmp/shared/peer connect " + greeter(t, outside(t)+":0") + "\r")
+		s.expect("peer met hello-from-host\r\n")
+		s.press("poweroff\r")
+		s.end(0)
+	}
+}
+
 // TestForwardBesideQEMU measures QEMU's own user network as a yardstick.
 func TestForwardBesideQEMU(t *testing.T) {
 	needGuest(t)
@@ -389,7 +412,7 @@ func TestForwardBesideQEMU(t *testing.T) {
 	script := `#!/bin/bash
 args=("$@")
 for i in "${!args[@]}"; do
-  [ "${args[i]}" != user,id=net0 ] || args[i]+=,hostfwd=tcp:` + port + `-:7000
+  [[ ${args[i]} != socket,id=net0,fd=* ]] || args[i]=user,id=net0,hostfwd=tcp:` + port + `-:7000
 done
 exec qemu-system-x86_64 "${args[@]}"
 `

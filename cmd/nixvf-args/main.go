@@ -54,6 +54,7 @@ type flags struct {
 	Net          string            `enum:"nat,none" default:"nat" placeholder:"nat|none" help:"Network (default: nat)."`
 	MAC          vfkit.MAC         `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`
 	Forward      []vfkit.Forward   `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
+	HostLoopback bool              `help:"Let the guest reach, at its gateway, what listens on the host's loopback interface."`
 	Console      string            `placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: the document's, or else stdio)."`
 	GUI          *bool             `name:"gui" negatable:"" help:"Open a window with the guest's display."`
 	Rosetta      *bool             `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
@@ -97,8 +98,8 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 	if err != nil {
 		return err
 	}
-	if c.Format != launchdoc.JSON && (launch.RestrictNetwork || len(launch.ForwardPorts) > 0) {
-		t.Warn("--format %s: only the document (json) can restrict the network and forward ports", c.Format)
+	if c.Format != launchdoc.JSON && (launch.RestrictNetwork || launch.HostLoopback || len(launch.ForwardPorts) > 0) {
+		t.Warn("--format %s: only the document (json) can restrict the network, open the host's loopback and forward ports", c.Format)
 	}
 	out, err := launch.Render(c.Format)
 	t.Print(out)

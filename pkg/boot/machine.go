@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"slices"
@@ -30,6 +31,7 @@ type machine struct {
 	wanted  config.VirtioSerial  // what the document wants of it
 	rules   []network.Rule
 	cards   []*config.VirtioNet // those that are on a network of ours
+	macs    []net.HardwareAddr  // their addresses
 	vmm     vmm
 	// shares are those that exist before the VM is prepared.
 	shares seen
@@ -81,10 +83,10 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	if m.opts, m.vm, err = vfkit.Parse(doc.Argv[1:]); err != nil {
 		return nil, prefix("argv", err)
 	}
+	m.VMM = m.choose()
 	if err := m.planNetwork(); err != nil {
 		return nil, err
 	}
-	m.VMM = m.choose()
 	if err := m.planConsole(); err != nil {
 		return nil, err
 	}

@@ -17,9 +17,11 @@ import (
 const firstCardFD = 3
 
 // planNetwork decides which cards are on a network of ours: those with NAT,
-// when the VMM's own cannot do what the document wants.
+// when the VMM's own cannot do what the document wants. QEMU's never can: on it
+// the guest reaches whatever listens on the host's loopback interface.
 func (m *machine) planNetwork() (err error) {
-	if len(m.doc.ForwardPorts) == 0 && !m.doc.RestrictNetwork {
+	wanted := len(m.doc.ForwardPorts) > 0 || m.doc.RestrictNetwork || m.doc.HostLoopback
+	if !wanted && m.VMM != QEMU {
 		return nil
 	}
 	if m.rules, err = network.Rules(m.doc.ForwardPorts); err != nil {
@@ -32,14 +34,26 @@ func (m *machine) planNetwork() (err error) {
 		}
 	}
 	m.cards = slices.DeleteFunc(cards, func(c *config.VirtioNet) bool { return !c.Nat })
-	switch {
-	case len(m.cards) > 0 && m.cards[0].MacAddress == nil:
-		// Forwarded ports find the guest by the address of its first card.
-		m.cards[0].MacAddress = vfkit.MACOf(m.place.ID)
-	case len(m.cards) == 0 && len(m.rules) > 0:
+	if len(m.cards) == 0 && len(m.rules) > 0 {
 		return errors.New("forwardPorts: the VM has no network card with NAT")
 	}
+	m.nameCards()
 	return nil
+}
+
+// nameCards gives each card on a network of ours a hardware address: frames from
+// others are dropped there. Forwarded ports find the guest by the first card's.
+func (m *machine) nameCards() {
+	for i, card := range m.cards {
+		switch {
+		case card.MacAddress != nil:
+		case i == 0:
+			card.MacAddress = vfkit.MACOf(m.place.ID)
+		default:
+			card.MacAddress = vfkit.MACOf(fmt.Sprintf("%s/%d", m.place.ID, i))
+		}
+		m.macs = append(m.macs, card.MacAddress)
+	}
 }
 
 // cardFD is the descriptor on which a VMM that inherits sockets finds its first
@@ -68,7 +82,7 @@ func (m *machine) startNetwork() (*ownNetwork, error) {
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	n, err := network.New(network.Config{
-		MAC: m.cards[0].MacAddress, Rules: m.rules, Restrict: m.doc.RestrictNetwork, Log: log,
+		MACs: m.macs, Rules: m.rules, Log: log, Restrict: m.doc.RestrictNetwork, HostLoopback: m.doc.HostLoopback,
 	})
 	if err != nil {
 		log.Close()

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nixvf/nixvf/pkg/accept"
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/leash"
 )
@@ -18,30 +19,28 @@ type visitor struct {
 
 // receive waits for visitors.
 func (s *session) receive(l *net.UnixListener) {
-	for {
-		conn, err := l.AcceptUnix()
-		if err != nil {
+	accept.All(l.AcceptUnix, func(conn *net.UnixConn) { go s.admit(conn) }, nil)
+}
+
+// admit lets a visitor in that has brought a terminal.
+func (s *session) admit(conn *net.UnixConn) {
+	file, err := leash.Receive(conn)
+	front := leash.Hold(conn, func(sig syscall.Signal) {
+		if sig != syscall.SIGWINCH {
+			_ = conn.CloseRead() // to it that is the front's end
 			return
 		}
-		go func() {
-			file, err := leash.Receive(conn)
-			if err != nil {
-				conn.Close()
-				return
-			}
-			front := leash.Hold(conn, func(sig syscall.Signal) {
-				if sig != syscall.SIGWINCH {
-					_ = conn.CloseRead() // to it that is the front's end
-					return
-				}
-				select {
-				case s.requests.resized <- sig:
-				default:
-				}
-			})
-			s.visitors <- visitor{front, file}
-		}()
+		select {
+		case s.requests.resized <- sig:
+		default:
+		}
+	})
+	if err != nil {
+		front.Report(leash.Report{State: leash.Refused, Why: []string{err.Error()}})
+		front.Release()
+		return
 	}
+	s.visitors <- visitor{front, file}
 }
 
 // welcome gives the console to a visitor, if nobody has it.

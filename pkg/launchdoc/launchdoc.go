@@ -36,6 +36,9 @@ type Document struct {
 	Files           []File                `json:"files,omitempty"`
 	ForwardPorts    []bootdoc.ForwardPort `json:"forwardPorts,omitempty"`
 	RestrictNetwork bool                  `json:"restrictNetwork,omitempty"`
+	// HostLoopback lets the guest reach, at its gateway, what listens on the host's
+	// loopback interface.
+	HostLoopback bool `json:"hostLoopback,omitempty"`
 }
 
 // Disk is a disk image that must exist before the VM starts, and how to make

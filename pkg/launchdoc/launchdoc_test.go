@@ -77,7 +77,8 @@ const full = `{
       }
     }
   ],
-  "restrictNetwork": true
+  "restrictNetwork": true,
+  "hostLoopback": true
 }
 `
 
@@ -96,7 +97,7 @@ func fullDocument() *Document {
 		ForwardPorts: []bootdoc.ForwardPort{{
 			From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 2222}, Guest: bootdoc.Address{Port: 22},
 		}},
-		RestrictNetwork: true,
+		RestrictNetwork: true, HostLoopback: true,
 	}
 }
 

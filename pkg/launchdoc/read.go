@@ -52,6 +52,7 @@ func parseObject(data []byte) (*Document, error) {
 		Optional:        top.Strings("optional"),
 		ReadOnly:        top.Strings("readOnly"),
 		RestrictNetwork: top.Bool("restrictNetwork", false),
+		HostLoopback:    top.Bool("hostLoopback", false),
 	}
 	if doc.ID != "" && bootdoc.CheckID(doc.ID) != nil {
 		top.Errorf("id", "%q is not an id", doc.ID)

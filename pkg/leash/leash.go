@@ -114,9 +114,12 @@ func (k *Keeper) Release() {
 // Receive returns the file that a front brought along.
 func Receive(conn *net.UnixConn) (*os.File, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := conn.ReadMsgUnix(make([]byte, 1), oob)
+	_, n, flags, _, err := conn.ReadMsgUnix(make([]byte, 1), oob)
 	if err != nil {
 		return nil, err
+	}
+	if flags&unix.MSG_CTRUNC != 0 {
+		return nil, errors.New("the process that runs it has no file descriptor left")
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:n])
 	if err != nil || len(messages) != 1 {

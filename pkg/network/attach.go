@@ -9,7 +9,6 @@ import (
 
 	"github.com/containers/gvisor-tap-vsock/pkg/transport"
 	"github.com/containers/gvisor-tap-vsock/pkg/types"
-	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
 // Pair returns a socket for a VMM that takes a card's frames on a descriptor,
@@ -45,8 +44,7 @@ func (n *Network) Listen(path string) error {
 	}
 	n.owns(conn)
 	go func() {
-		card, err := transport.AcceptVfkit(conn)
-		if err == nil {
+		if card, err := transport.AcceptVfkit(conn); err == nil {
 			n.serve(card)
 		}
 	}()
@@ -56,18 +54,5 @@ func (n *Network) Listen(path string) error {
 // serve passes frames on until the VMM or the network is closed.
 func (n *Network) serve(conn net.Conn) {
 	n.owns(conn)
-	go n.frames.Accept(context.Background(), wholeFrames{conn}, types.VfkitProtocol) // logs its error
-}
-
-// wholeFrames drops frames that are shorter than their header, which a guest
-// can send and the switch does not expect.
-type wholeFrames struct{ net.Conn }
-
-func (w wholeFrames) Read(frame []byte) (int, error) {
-	for {
-		n, err := w.Conn.Read(frame)
-		if err != nil || n >= header.EthernetMinimumSize {
-			return n, err
-		}
-	}
+	go n.frames.Accept(context.Background(), card{conn, n.MACs}, types.VfkitProtocol) // logs its error
 }

@@ -12,6 +12,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+
+	"github.com/nixvf/nixvf/pkg/accept"
 )
 
 // forwards starts every rule, and reports all that it cannot start.
@@ -79,17 +81,6 @@ func (n *Network) proxy(listener net.Listener, dial func(context.Context, string
 		logrus.Warnf("%v: %v", listener.Addr(), err)
 		src.Close()
 	}}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err != nil {
-				logrus.Errorf("%v: %v", listener.Addr(), err)
-				return
-			}
-			go target.HandleConn(conn)
-		}
-	}()
+	go accept.All(listener.Accept, func(conn net.Conn) { go target.HandleConn(conn) },
+		func(err error) { logrus.Errorf("%v: %v", listener.Addr(), err) })
 }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/containers/gvisor-tap-vsock/pkg/services/dhcp"
 	"github.com/containers/gvisor-tap-vsock/pkg/services/dns"
-	"github.com/containers/gvisor-tap-vsock/pkg/services/forwarder"
 	"github.com/containers/gvisor-tap-vsock/pkg/tap"
 	"github.com/containers/gvisor-tap-vsock/pkg/types"
 	"github.com/sirupsen/logrus"
@@ -43,10 +42,11 @@ const (
 
 // Config says what a network is to do.
 type Config struct {
-	MAC      net.HardwareAddr // of the card that ports are forwarded to
-	Rules    []Rule
-	Restrict bool      // the guest reaches nothing but the ends of rules
-	Log      io.Writer // what goes wrong while the VM runs
+	MACs         []net.HardwareAddr // of the guest's cards; ports are forwarded to the first
+	Rules        []Rule
+	Restrict     bool      // the guest reaches nothing but the ends of rules
+	HostLoopback bool      // at the gateway the guest reaches what listens on the host's loopback interface
+	Log          io.Writer // what goes wrong while the VM runs
 }
 
 // Network is a network that runs.
@@ -65,7 +65,7 @@ type Network struct {
 // The libraries below log through one logger for the whole process, which
 // writes to c.Log from now on.
 func New(c Config) (*Network, error) {
-	logrus.SetOutput(c.Log)
+	logrus.SetOutput(&bounded{to: c.Log, left: logMost})
 	n := &Network{Config: c}
 	err := n.start()
 	if err == nil {
@@ -172,7 +172,9 @@ func (n *Network) addCard() tcpip.Error {
 func (n *Network) serveDHCP() error {
 	pool := tap.NewIPPool(&net.IPNet{IP: subnet.Addr().AsSlice(), Mask: net.CIDRMask(subnet.Bits(), 32)})
 	pool.Reserve(gateway.AsSlice(), gatewayMAC)
-	pool.Reserve(guest.AsSlice(), n.MAC.String())
+	if len(n.MACs) > 0 {
+		pool.Reserve(guest.AsSlice(), n.MACs[0].String())
+	}
 	for _, a := range n.addressesOfRules() {
 		pool.Reserve(net.ParseIP(a), gatewayMAC)
 	}
@@ -206,14 +208,6 @@ func (n *Network) serveDNS() error {
 	go server.Serve() // until Close, as the next
 	go server.ServeTCP()
 	return nil
-}
-
-// forwardOutbound lets the guest out: what it sends to anywhere, this process
-// sends for it.
-func (n *Network) forwardOutbound() {
-	var lock sync.Mutex
-	n.stack.SetTransportProtocolHandler(tcp.ProtocolNumber, forwarder.TCP(n.stack, nil, &lock, false).HandlePacket)
-	n.stack.SetTransportProtocolHandler(udp.ProtocolNumber, forwarder.UDP(n.stack, nil, &lock, false).HandlePacket)
 }
 
 // dial connects to the guest.

@@ -75,7 +75,7 @@ func guestStack(t *testing.T, card net.Conn) *stack.Stack {
 // newGuest starts a network with a guest on a pair of sockets.
 func newGuest(t *testing.T, c Config) (*Network, *stack.Stack, net.Conn) {
 	t.Helper()
-	c.MAC, c.Log = guestMAC, io.Discard
+	c.MACs, c.Log = []net.HardwareAddr{guestMAC}, io.Discard
 	n, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -294,7 +294,7 @@ func TestPortsThatAreTaken(t *testing.T) {
 // that has a name.
 func TestListen(t *testing.T) {
 	host := freePort(t)
-	n, err := New(Config{MAC: guestMAC, Log: io.Discard, Rules: []Rule{{Proto: "tcp", Host: host, Guest: netip.AddrPortFrom(guest, 7)}}})
+	n, err := New(Config{MACs: []net.HardwareAddr{guestMAC}, Log: io.Discard, Rules: []Rule{{Proto: "tcp", Host: host, Guest: netip.AddrPortFrom(guest, 7)}}})
 	if err != nil {
 		t.Fatal(err)
 	}

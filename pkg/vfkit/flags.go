@@ -19,6 +19,7 @@ type Flags struct {
 	Net          string            // NetNAT (also when empty) or NetNone
 	MAC          MAC               // hardware address of the network card
 	Forward      []Forward         // more forwarded ports
+	HostLoopback bool              // the guest reaches what listens on the host's loopback interface
 	Console      string            // ConsoleStdio (also when empty), ConsolePTY, or a file
 	GUI          *bool             // a window for the VM
 	Rosetta      *bool             // Apple's Rosetta for the guest

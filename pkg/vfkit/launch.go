@@ -130,6 +130,7 @@ func (b *builder) network() {
 	}
 	b.add(config.VirtioNetNew(b.mac().String()))
 	b.doc.ForwardPorts, b.doc.RestrictNetwork = forwards, restrict
+	b.doc.HostLoopback = b.HostLoopback
 }
 
 // mac returns the hardware address of the network card.

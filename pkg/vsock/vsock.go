@@ -1,6 +1,5 @@
 // Package vsock leads Unix sockets to vsock ports of a guest, as vfkit does by
-// itself: on Linux programs find them without knowing the guest's number. It
-// imports nothing of nixvf.
+// itself: on Linux programs find them without knowing the guest's number.
 package vsock
 
 import (
@@ -11,6 +10,8 @@ import (
 	"os"
 
 	"github.com/mdlayher/vsock"
+
+	"github.com/nixvf/nixvf/pkg/accept"
 )
 
 // Device is what the host's kernel has for VMMs, in its module vhost_vsock.
@@ -46,21 +47,15 @@ func Serve(path string, dial func() (Conn, error)) (io.Closer, error) {
 		listener.Close()
 		return nil, fmt.Errorf("vsock: %w", err)
 	}
-	go func() {
-		for {
-			conn, err := listener.AcceptUnix()
-			if err != nil {
-				return
+	go accept.All(listener.AcceptUnix, func(conn *net.UnixConn) {
+		go func() {
+			defer conn.Close()
+			// A guest that does not listen yet: the caller sees the end.
+			if guest, err := dial(); err == nil {
+				join(conn, guest)
 			}
-			go func() {
-				defer conn.Close()
-				// A guest that does not listen yet: the caller sees the end.
-				if guest, err := dial(); err == nil {
-					join(conn, guest)
-				}
-			}()
-		}
-	}()
+		}()
+	}, nil)
 	return listener, nil
 }
 
