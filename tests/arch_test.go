@@ -20,7 +20,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"boot":       {"accept", "bootdoc", "child", "console", "disk", "evalcache", "fault", "launchdoc", "lease", "leash", "lock", "network", "place", "qemu", "roots", "vfkit", "vsock"},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "evalcache", "fault", "launchdoc", "lease", "leash", "lock", "network", "place", "qemu", "roots", "sockets", "vfkit", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},
@@ -44,6 +44,7 @@ var edges = map[string][]string{
 	"qemu":       {"fault"},
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
 	"roots":      {"fault", "identity", "nix", "place"},
+	"sockets":    {"place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},
 	"vsock":      {"accept"},

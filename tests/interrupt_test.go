@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/sockets"
 )
 
 // trial is a directory in which pipelines are started and interrupted. What
@@ -76,7 +77,7 @@ func (tr *trial) signal(tool string, sig syscall.Signal) {
 
 // expected are the files that may lie in a state directory when no VM runs. The
 // last kind is locks on disks, whose VMM was killed.
-var expected = regexp.MustCompile(`^(lock|[a-z]+\.log|[a-zA-Z]+\.raw|roots.*|[0-9a-f]+-[0-9a-f]+)$`)
+var expected = regexp.MustCompile(`^(lock|sockets|[a-z]+\.log|[a-zA-Z]+\.raw|roots.*|[0-9a-f]+-[0-9a-f]+)$`)
 
 // expectClean checks that nothing is left but what shall stay.
 func (tr *trial) expectClean(what string) {
@@ -85,10 +86,7 @@ func (tr *trial) expectClean(what string) {
 	vm := filepath.Join(tr.dir, "state", "nixvf")
 	ids, _ := os.ReadDir(vm)
 	for _, id := range ids {
-		sockets := place.VM{ID: id.Name(), Dir: filepath.Join(vm, id.Name())}.Sockets(os.Getuid())
-		if _, err := os.Lstat(sockets); err == nil {
-			tr.t.Errorf("%s: %s is left", what, sockets)
-		}
+		tr.expectNoSockets(what, place.VM{ID: id.Name(), Dir: filepath.Join(vm, id.Name())})
 		files, err := os.ReadDir(filepath.Join(vm, id.Name()))
 		if err != nil {
 			tr.t.Fatal(err)
@@ -103,6 +101,20 @@ func (tr *trial) expectClean(what string) {
 		tr.t.Errorf("%s: %q is left", what, left)
 	}
 	tr.expectWholeDisk(what)
+}
+
+// expectNoSockets checks that the directory of sockets that a VM has outside of
+// its own, if there is one, is empty.
+func (tr *trial) expectNoSockets(what string, vm place.VM) {
+	tr.t.Helper()
+	dir, err := sockets.Find(vm, os.Getuid())
+	if err != nil {
+		return
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		tr.t.Errorf("%s: %v is left in %s (%v)", what, left, dir, err)
+	}
+	_ = os.Remove(dir)
 }
 
 // expectWholeDisk checks that the disk is absent or complete.

@@ -25,7 +25,7 @@ var bin string
 // TestMain builds the tools once; the test binary itself is the stand-in for
 // vfkit when a script calls it by that name.
 func TestMain(m *testing.M) {
-	testscript.Main(builder{m}, map[string]func(){"vfkit": standIn, "casefs": caseFS})
+	testscript.Main(builder{m}, map[string]func(){"vfkit": standIn, "casefs": caseFS, "eavesdropper": eavesdropper})
 }
 
 // builder builds the tools before the tests run, and not in the processes that

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -78,7 +79,11 @@ func runStandIn(args []string) error {
 		}
 	}
 	for _, port := range config.FilterDevices[*config.VirtioVsock](vm) {
-		if _, err := net.Listen("unix", port.SocketURL); err != nil {
+		at, err := url.Parse("unix://:" + port.SocketURL)
+		if err == nil {
+			_, err = net.Listen("unix", at.EscapedPath())
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "vsock:", err) // no more than a warning, as in vfkit
 		}
 	}
@@ -252,7 +257,11 @@ func clearModes(fd int) error {
 // serveREST offers vfkit's calls on a Unix socket. A file that is there
 // already makes bind fail, as it does in vfkit.
 func serveREST(uri string, stop chan<- string, state *atomic.Value) error {
-	listener, err := net.Listen("unix", strings.TrimPrefix(uri, "unix://"))
+	at, err := url.ParseRequestURI(uri)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("unix", at.Path)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,6 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 		Flags: vfkit.Flags(c.flags),
 		Rest:  t.Rest,
 		Host:  place.Host{Lookup: os.LookupEnv, Dir: dir, Files: os.DirFS("/")},
-		UID:   os.Getuid(),
 	})
 	for _, w := range append(warnings, more...) {
 		t.Warn("%s", w)

@@ -71,9 +71,10 @@ func (s *session) openConsole(cmd *exec.Cmd) (err error) {
 	return err
 }
 
-func (s *session) consoleSocket() string {
-	return filepath.Join(s.place.Sockets(s.UID), "console.sock")
-}
+// consoleSocket is the name of the socket on which visitors come.
+const consoleSocket = "console.sock"
+
+func (s *session) consoleSocket() string { return filepath.Join(s.sockets, consoleSocket) }
 
 // openConsoleLog lets the console's output be appended to a file from now on.
 // It does not wait for somebody who reads a FIFO.

@@ -19,6 +19,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/sockets"
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
@@ -92,7 +93,7 @@ func Attach(id string, c Config) (int, error) {
 		return 1, errors.New("--attach: stdout is no terminal")
 	}
 	signals := listen() // the keeper looks at the terminal's size as soon as it is connected
-	f, err := leash.Connect(filepath.Join(vm.Sockets(c.UID), "console.sock"), c.Stdout)
+	f, err := c.visit(vm)
 	if err != nil {
 		return 1, fmt.Errorf("%s is not running, or has no console to attach to: %w", id, err)
 	}
@@ -110,6 +111,19 @@ func Attach(id string, c Config) (int, error) {
 			return r.Status, messages(r.Why)
 		}
 	}
+}
+
+// visit takes the terminal that stdout is to the process that runs a VM.
+func (c Config) visit(vm place.VM) (*leash.Front, error) {
+	dir, err := sockets.Find(vm, c.UID)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := sockets.Dial(filepath.Join(dir, consoleSocket), c.UID)
+	if err != nil {
+		return nil, err
+	}
+	return leash.Visit(conn, c.Stdout)
 }
 
 // messages makes an error of each line; without any there is none.

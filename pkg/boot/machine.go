@@ -16,6 +16,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/sockets"
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
@@ -25,6 +26,7 @@ type machine struct {
 	Config
 	doc     *launchdoc.Document
 	place   place.VM
+	sockets string // the directory that they lie in
 	opts    *cmdline.Options
 	vm      *config.VirtualMachine
 	console *config.VirtioSerial // the one that we take care of, nil if the VM has none
@@ -79,8 +81,9 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{Config: c, doc: doc, place: vm, shares: seen{}}
-	if m.opts, m.vm, err = vfkit.Parse(doc.Argv[1:]); err != nil {
+	m := &machine{Config: c, place: vm, sockets: sockets.Choose(vm, c.Host, c.UID), shares: seen{}}
+	m.doc = moveSockets(doc, m.sockets)
+	if m.opts, m.vm, err = vfkit.Parse(m.doc.Argv[1:]); err != nil {
 		return nil, prefix("argv", err)
 	}
 	m.VMM = m.choose()

@@ -10,12 +10,13 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/disk"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/sockets"
 )
 
 // made remembers what this run created and shall remove, in order.
 type made struct {
 	entries []entry
-	tree    []string // directories of our own, removed last
+	tree    []func() error // which remove directories of our own, last
 }
 
 type entry struct {
@@ -27,12 +28,14 @@ type entry struct {
 // names. What it returns must be undone, also after an error.
 func (m *machine) prepare(ctx context.Context) (*made, error) {
 	done := &made{}
-	for _, dir := range m.ownDirectories() {
-		if err := freshDirectory(dir, m.UID); err != nil {
-			return done, err
-		}
-		done.tree = append(done.tree, dir)
+	if err := freshDirectory(m.place.Run(), m.UID); err != nil {
+		return done, err
 	}
+	done.tree = append(done.tree, func() error { return os.RemoveAll(m.place.Run()) })
+	if err := sockets.Make(m.place, m.sockets, m.UID); err != nil {
+		return done, fmt.Errorf("sockets: %w", err)
+	}
+	done.tree = append(done.tree, func() error { return sockets.Remove(m.place, m.sockets) })
 	var errs []error
 	for _, d := range m.doc.Directories {
 		errs = append(errs, done.directory(d))
@@ -44,15 +47,6 @@ func (m *machine) prepare(ctx context.Context) (*made, error) {
 		errs = append(errs, done.disk(ctx, d))
 	}
 	return done, errors.Join(errs...)
-}
-
-// ownDirectories returns the directories that live as long as the VM.
-func (m *machine) ownDirectories() []string {
-	run, sockets := m.place.Run(), m.place.Sockets(m.UID)
-	if run == sockets {
-		return []string{run}
-	}
-	return []string{run, sockets}
 }
 
 // freshDirectory makes an empty directory of mode 0700. What lies there is from
@@ -147,8 +141,8 @@ func (l *made) undo() error {
 			errs = append(errs, os.RemoveAll(e.path))
 		}
 	}
-	for _, dir := range l.tree {
-		errs = append(errs, os.RemoveAll(dir))
+	for _, remove := range l.tree {
+		errs = append(errs, remove())
 	}
 	return errors.Join(errs...)
 }

@@ -41,7 +41,7 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 		System:   system,
 		KVM:      system == hostSystem() && hasKVM(),
 		Display:  m.hasDisplay(),
-		Sockets:  m.place.Sockets(m.UID),
+		Sockets:  m.sockets,
 		Optional: m.doc.Optional,
 		CardFD:   m.cardFD(),
 		Vsock:    access(vsock.Device, unix.R_OK|unix.W_OK) == nil,

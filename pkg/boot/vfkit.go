@@ -44,7 +44,7 @@ func newVfkit(m *machine) (vmm, error) {
 	}
 	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:]), version: m.versions()}
 	if m.opts.RestfulURI == cmdline.DefaultRestfulURI {
-		v.rest = filepath.Join(m.place.Sockets(m.UID), "rest.sock")
+		v.rest = filepath.Join(m.sockets, "rest.sock")
 		v.args = append(v.args, "--restful-uri", "unix://"+v.rest)
 	}
 	if err := v.moveCards(m); err != nil {
@@ -68,7 +68,7 @@ func (v *vfkitVMM) moveCards(m *machine) error {
 		if !ok || !slices.Contains(m.cards, card) {
 			continue
 		}
-		path := filepath.Join(m.place.Sockets(m.UID), fmt.Sprintf("net-%d.sock", len(v.nets)))
+		path := filepath.Join(m.sockets, fmt.Sprintf("net-%d.sock", len(v.nets)))
 		if strings.Contains(path, ",") {
 			return fmt.Errorf("network: %q holds a comma, which vfkit's devices cannot carry", path)
 		}

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/crc-org/vfkit/pkg/config"
 	"mvdan.cc/sh/v3/syntax"
 
+	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/vsock"
 )
 
@@ -19,6 +22,19 @@ const (
 	// socketWait is how long the VMM may take to make its sockets.
 	socketWait = 30 * time.Second
 )
+
+// moveSockets returns a document whose vsock sockets lie in a directory of
+// ours, in the place of the one that stands for it.
+func moveSockets(doc *launchdoc.Document, dir string) *launchdoc.Document {
+	moved := *doc
+	moved.Argv = slices.Clone(doc.Argv)
+	for i, arg := range moved.Argv {
+		if doc.Sockets != "" && strings.HasPrefix(strings.TrimPrefix(arg, "--device="), "virtio-vsock,") {
+			moved.Argv[i] = strings.Replace(arg, ",socketURL="+doc.Sockets+"/", ",socketURL="+dir+"/", 1)
+		}
+	}
+	return &moved
+}
 
 // vsockPorts returns the guest's ports that are sockets on the host.
 func (m *machine) vsockPorts() []*config.VirtioVsock {

@@ -29,6 +29,9 @@ type Document struct {
 	// Optional lists the values of those --device arguments of Argv that may be
 	// dropped where the host cannot have them.
 	Optional []string `json:"optional,omitempty"`
+	// Sockets is the directory of the sockets that Argv names for the guest's
+	// vsock ports. It stands for the one that nixvf-boot puts in its place.
+	Sockets string `json:"sockets,omitempty"`
 	// ReadOnly lists the tags of the shares that the guest must not write to.
 	ReadOnly        []string              `json:"readOnly,omitempty"`
 	Disks           []Disk                `json:"disks,omitempty"`

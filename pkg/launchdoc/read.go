@@ -50,6 +50,7 @@ func parseObject(data []byte) (*Document, error) {
 		Roots:           paths(top, "roots"),
 		Argv:            top.Strings("argv"),
 		Optional:        top.Strings("optional"),
+		Sockets:         absolute(top, "sockets", top.String("sockets", "")),
 		ReadOnly:        top.Strings("readOnly"),
 		RestrictNetwork: top.Bool("restrictNetwork", false),
 		HostLoopback:    top.Bool("hostLoopback", false),

@@ -47,12 +47,9 @@ func Start(cmd *exec.Cmd) (*Front, error) {
 	return f, nil
 }
 
-// Connect takes a terminal to the keeper that listens at path.
-func Connect(path string, terminal *os.File) (*Front, error) {
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
+// Visit takes a terminal to the keeper at the other end of conn. Whoever that
+// is has the terminal from then on.
+func Visit(conn *net.UnixConn, terminal *os.File) (*Front, error) {
 	if _, _, err := conn.WriteMsgUnix([]byte{0}, unix.UnixRights(int(terminal.Fd())), nil); err != nil {
 		conn.Close()
 		return nil, err

@@ -99,7 +99,11 @@ func TestVisitor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	f, err := Connect(path, slave)
+	to, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Visit(to, slave)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 )
@@ -120,16 +121,30 @@ func (v VM) Root(name string) string { return filepath.Join(v.Dir, "roots", name
 // sun_path of macOS has 104 bytes, the last one is NUL (unix(4)).
 const maxSocket = 103
 
-// longestSocket is the longest name that is used in [VM.Sockets].
+// longestSocket is the longest name of a socket that nixvf makes.
 const longestSocket = "/vsock-4294967294.sock"
 
-// Sockets returns the directory for the VM's sockets: [VM.Run], or, when paths
-// in there would be too long, one under /tmp that belongs to the same state
-// directory and user.
-func (v VM) Sockets(uid int) string {
-	if len(v.Run())+len(longestSocket) <= maxSocket {
+// plain are the paths that stay the same when vfkit reads them as URLs, and as
+// values of its options.
+var plain = regexp.MustCompile(`^[A-Za-z0-9/._+:-]*$`)
+
+// HoldsSockets reports whether a directory's path is one in which every VMM
+// finds its sockets.
+func HoldsSockets(dir string) bool {
+	return len(dir)+len(longestSocket) <= maxSocket && plain.MatchString(dir)
+}
+
+// Sockets returns the directory that a document names for the VM's sockets:
+// [VM.Run], or, when they cannot lie there, one that nobody but root could make.
+// It stands for the one that nixvf-boot finds.
+func (v VM) Sockets() string {
+	if HoldsSockets(v.Run()) {
 		return v.Run()
 	}
 	sum := sha256.Sum256([]byte(v.Dir))
-	return fmt.Sprintf("/tmp/nixvf-%d-%s", uid, hex.EncodeToString(sum[:8]))
+	return "/run/nixvf/" + hex.EncodeToString(sum[:8])
 }
+
+// SocketsRecord returns the file that says where the sockets lie when that is
+// not [VM.Run].
+func (v VM) SocketsRecord() string { return filepath.Join(v.Dir, "sockets") }

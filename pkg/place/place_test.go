@@ -98,21 +98,25 @@ func TestVM(t *testing.T) {
 
 func TestSockets(t *testing.T) {
 	short := VM{Dir: "/home/ann/.local/state/nixvf/darwinVM-0123abcd"}
-	if got := short.Sockets(501); got != short.Run() {
+	if got := short.Sockets(); got != short.Run() {
 		t.Errorf("got %s", got)
 	}
 	seen := map[string]bool{}
-	for _, vm := range []VM{{Dir: "/" + strings.Repeat("a", 120)}, {Dir: "/" + strings.Repeat("b", 120)}} {
-		for _, uid := range []int{0, 501} {
-			seen[vm.Sockets(uid)] = true
+	for _, dir := range []string{
+		"/" + strings.Repeat("a", 120), "/" + strings.Repeat("b", 120), "/a b", "/a#b", "/a?b", "/a%20b", "/aüb", "/a,b", "/a\\b", "/a~b",
+	} {
+		vm := VM{Dir: dir}
+		if vm.Sockets() == vm.Run() {
+			t.Errorf("%s: sockets cannot lie there", dir)
 		}
+		seen[vm.Sockets()] = true
 	}
-	if len(seen) != 4 {
+	if len(seen) != 10 {
 		t.Errorf("not all different: %v", seen)
 	}
 	for length := range 150 {
 		vm := VM{Dir: "/" + strings.Repeat("a", length)}
-		if path := vm.Sockets(4294967294) + longestSocket; len(path) > maxSocket {
+		if path := vm.Sockets() + longestSocket; len(path) > maxSocket {
 			t.Errorf("%d bytes: %s", len(path), path)
 		}
 	}

@@ -25,8 +25,6 @@ type Options struct {
 	Rest []string
 	// Host is the environment, the working directory and the host's files.
 	Host place.Host
-	// UID is the user's number; it is part of the names of some sockets.
-	UID int
 }
 
 // builder collects a launch document and all that is wrong with it.
@@ -222,8 +220,8 @@ func (b *builder) vsock() {
 	}
 	slices.Sort(ports)
 	for _, port := range slices.Compact(ports) {
-		socket := fmt.Sprintf("%s/vsock-%d.sock", b.vm.Sockets(b.UID), port)
-		b.add(config.VirtioVsockNew(uint(port), b.noComma("--vsock", socket), false))
+		b.doc.Sockets = b.vm.Sockets()
+		b.add(config.VirtioVsockNew(uint(port), fmt.Sprintf("%s/vsock-%d.sock", b.doc.Sockets, port), false))
 	}
 }
 

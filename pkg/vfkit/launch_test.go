@@ -143,6 +143,7 @@ const goldenFull = `{
   "optional": [
     "rosetta,mountTag=rosetta"
   ],
+  "sockets": "/home/ann/.local/state/nixvf/two/run",
   "readOnly": [
     "nix-store",
     "home"
