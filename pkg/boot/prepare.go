@@ -28,10 +28,10 @@ type entry struct {
 // names. What it returns must be undone, also after an error.
 func (m *machine) prepare(ctx context.Context) (*made, error) {
 	done := &made{}
-	if err := freshDirectory(m.place.Run(), m.UID); err != nil {
+	if err := m.freshDirectory(m.place.Run()); err != nil {
 		return done, err
 	}
-	done.tree = append(done.tree, func() error { return os.RemoveAll(m.place.Run()) })
+	done.tree = append(done.tree, func() error { return removeTree(m.place.Run()) })
 	if err := sockets.Make(m.place, m.sockets, m.UID); err != nil {
 		return done, fmt.Errorf("sockets: %w", err)
 	}
@@ -50,16 +50,10 @@ func (m *machine) prepare(ctx context.Context) (*made, error) {
 }
 
 // freshDirectory makes an empty directory of mode 0700. What lies there is from
-// a run that was killed, since we have the lock; it goes, unless it is not
-// ours.
-func freshDirectory(path string, uid int) error {
-	if info, err := os.Lstat(path); err == nil {
-		if !info.IsDir() || !ownedBy(info, uid) {
-			return fmt.Errorf("%s: not a directory of this user's own", path)
-		}
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("clearing what an earlier run left: %w", err)
-		}
+// a run that was killed, since we have the lock.
+func (m *machine) freshDirectory(path string) error {
+	if err := m.clear(path); err != nil {
+		return fmt.Errorf("clearing what an earlier run left: %w", err)
 	}
 	return os.Mkdir(path, 0o700)
 }
@@ -138,7 +132,7 @@ func (l *made) undo() error {
 		case !os.SameFile(info, e.info):
 			errs = append(errs, fmt.Errorf("%s: replaced while the VM ran, left as it is", e.path))
 		default:
-			errs = append(errs, os.RemoveAll(e.path))
+			errs = append(errs, removeTree(e.path))
 		}
 	}
 	for _, remove := range l.tree {

@@ -1,0 +1,138 @@
+package boot
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// removeTree removes a directory with all that is in it, or a single file. A
+// guest may have written it: directories can be unreadable, links can lead
+// anywhere, and the tree can be deeper than any path is long. No link is
+// followed, and what is below the second level is moved up first.
+func removeTree(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return os.Remove(path)
+	}
+	if err := os.Chmod(path, 0o700); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return err
+	}
+	err = tree{root}.empty(".", tree.removeEntry)
+	root.Close()
+	if err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// tree is a directory that is removed.
+type tree struct{ *os.Root }
+
+// empty calls remove for what is in a directory until there is nothing left.
+func (t tree) empty(dir string, remove func(t tree, path string, isDir bool) error) error {
+	for {
+		entries, err := t.some(dir)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		for _, e := range entries {
+			if err := remove(t, filepath.Join(dir, e.Name()), e.IsDir()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// some returns some of what is in a directory, nothing when it is empty.
+func (t tree) some(dir string) ([]fs.DirEntry, error) {
+	f, err := t.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(1024)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return entries, err
+}
+
+// removeEntry removes what is at the top of the tree.
+func (t tree) removeEntry(path string, isDir bool) error {
+	if isDir {
+		if err := t.Chmod(path, 0o700); err != nil {
+			return err
+		}
+		if err := t.empty(path, tree.raise); err != nil {
+			return err
+		}
+	}
+	return t.Remove(path)
+}
+
+// raise removes a file, and moves a directory to the top of the tree. To do
+// that, its own mode must allow it to be written (rename(2), EACCES).
+func (t tree) raise(path string, isDir bool) error {
+	if !isDir {
+		return t.Remove(path)
+	}
+	if err := t.Chmod(path, 0o700); err != nil {
+		return err
+	}
+	return t.Rename(path, rand.Text())
+}
+
+// clear makes room for a directory of a run: what lies there is of an earlier
+// one. It goes, and what cannot go is moved aside, so that no guest and nobody
+// else can keep the VM from starting.
+func (m *machine) clear(path string) error {
+	removeAside(path)
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !(info.IsDir() && ownedBy(info, m.UID)) {
+		err = errors.New("it is not a directory of this user's own")
+	}
+	if err == nil {
+		err = removeTree(path)
+	}
+	if err == nil {
+		return nil
+	}
+	aside := path + asideMark + rand.Text()
+	if failed := os.Rename(path, aside); failed != nil {
+		return errors.Join(err, failed)
+	}
+	m.Warn("what an earlier run left cannot be removed and is in %s now: %v", aside, err)
+	return nil
+}
+
+// asideMark stands between the name of a directory and the rest of the name of
+// one that was moved aside.
+const asideMark = ".left-"
+
+// removeAside tries again to remove what was moved aside.
+func removeAside(path string) {
+	dir, prefix := filepath.Dir(path), filepath.Base(path)+asideMark
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			_ = removeTree(filepath.Join(dir, e.Name()))
+		}
+	}
+}
