@@ -111,8 +111,8 @@ func cacheDir() string {
 	return dir
 }
 
-// setup gives a script the tools, this directory as $TESTS, a home of its own,
-// and what Nix and the guest's parts need of the real environment.
+// setup gives a script the tools, the directory of vfkit itself as $VFKIT, this
+// one as $TESTS, a home of its own, and what Nix and the guest's parts need of the real environment.
 func setup(env *testscript.Env) error {
 	here, err := os.Getwd()
 	if err != nil {
@@ -122,6 +122,11 @@ func setup(env *testscript.Env) error {
 	env.Setenv("HOME", home)
 	env.Setenv("TMPDIR", env.Getenv("TMPDIR"))
 	env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
+	vfkit, err := buildVfkit()
+	if err != nil {
+		return err
+	}
+	env.Setenv("VFKIT", vfkit)
 	env.Setenv("TESTS", here)
 	env.Setenv("PARTS", cacheDir())
 	for _, name := range []string{"NIX_CONFIG", "NIX_REMOTE", "NIXPKGS"} {
