@@ -15,6 +15,7 @@ import (
 const sleeper = `#!/bin/bash
 case $1 in
   --version) exec echo "QEMU emulator version 8.0.0" ;;
+  -sandbox) exit 1 ;;
   --help) exec echo " -o source=PATH" ;;
 esac
 echo up

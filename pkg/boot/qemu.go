@@ -58,6 +58,9 @@ func newQemu(ctx context.Context, m *machine) (vmm, error) {
 		err = fault.Hint(err, "install QEMU, or name its path with --qemu")
 	}
 	v := &qemuVMM{path: path, plan: plan, version: m.versions(), cards: len(m.cards)}
+	if err == nil && v.version.sandboxes(ctx, path) {
+		plan.Args = append(plan.Args, qemu.Sandbox(m.opts.UseGUI)...)
+	}
 	return v, errors.Join(err, v.addShares(ctx, m))
 }
 
