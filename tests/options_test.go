@@ -22,7 +22,8 @@ type reference struct {
 		Fate, Note string
 		Releases   []string
 	}
-	Nixvf map[string]struct {
+	Machine map[string]struct{ Value, Unless, Why string }
+	Nixvf   map[string]struct {
 		Type, Default, Description string
 		ReadOnly                   bool
 	}
@@ -78,7 +79,9 @@ func (r reference) page() string {
 		o := r.Virtualisation[name]
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, releases(o.Releases), o.Fate, o.Note)
 	}
-	b.WriteString("\n26.11 stands for nixpkgs of autumn 2026.\n\n## nixvf.*\n\nWhat NixOS has no option for.\n")
+	b.WriteString("\n26.11 stands for nixpkgs of autumn 2026.\n\n")
+	r.writeMachine(&b)
+	b.WriteString("## nixvf.*\n\nWhat NixOS has no option for.\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Nixvf)) {
 		o := r.Nixvf[name]
 		fmt.Fprintf(&b, "\n### nixvf.%s\n\n%s\n\nType: %s. ", name, strings.TrimSpace(o.Description), o.Type)
@@ -89,6 +92,24 @@ func (r reference) page() string {
 		}
 	}
 	return b.String()
+}
+
+// writeMachine writes what becomes of the options that are about the real machine.
+func (r reference) writeMachine(b *strings.Builder) {
+	b.WriteString("## Options about the real machine\n\n" +
+		"The VM has none of the real machine's disks, and other hardware. These options have another value in it, " +
+		"whatever the configuration says. `mkForce` in `virtualisation.vmVariant` changes that; *unless* names a type of " +
+		"file system with which the option stays as it is when `virtualisation.fileSystems` has one.\n\n" +
+		"| option | in the VM | unless | why |\n| --- | --- | --- | --- |\n")
+	for _, name := range slices.Sorted(maps.Keys(r.Machine)) {
+		o := r.Machine[name]
+		fmt.Fprintf(b, "| `%s` | `%s` | %s | %s |\n", name, o.Value, o.Unless, o.Why)
+	}
+	b.WriteString("\nServices of a systemd stage 1 that name such a disk do not run, and nixvf-eval says so. NixOS itself " +
+		"drops `fileSystems`, `swapDevices` and `boot.initrd.luks.devices` in a VM.\n\n" +
+		"Where a configuration forces them away, these are there all the same: the drivers of the VM's disks, shares and " +
+		"console in the initrd, the `root=` parameter, the login on hvc0, and an address by DHCP for eth0, the VM's card, " +
+		"when no part of the network configuration is about it.\n\n")
 }
 
 // releases says which of the three releases have an option.

@@ -128,7 +128,8 @@ in
       ) (setByUser unknown);
 
     hints =
-      lib.optional
+      config.nixvf.notes
+      ++ lib.optional
         (
           config.services.getty.autologinUser or null == null
           && !(lib.any canLogIn (lib.attrValues (config.users.users or { })))

@@ -8,7 +8,7 @@
 }:
 
 let
-  inherit (import ./priorities.nix { inherit lib; }) mkGuest mkAlsoDefault;
+  inherit (import ./priorities.nix { inherit lib; }) mkGuest mkAlsoDefault mkUnit;
 in
 {
   _file = "nixvf/host-store.nix";
@@ -18,14 +18,14 @@ in
       (pkgs.writeShellScriptBin "nixvf-refresh" (builtins.readFile ./refresh.sh))
     ];
 
-    systemd.services.nixvf-host-files = lib.mkIf (config.nixvf.maxHostFiles != null) {
+    systemd.services.nixvf-host-files = lib.mkIf (config.nixvf.maxHostFiles != null) (mkUnit {
       description = "Bound of the files that the host holds open for this VM";
       wantedBy = [ "multi-user.target" ];
       script = ''
         set -- ${toString config.nixvf.maxHostFiles}
         ${builtins.readFile ./host-files.sh}
       '';
-    };
+    });
 
     # updatedb would read the names of the whole store, twice.
     services.locate = {

@@ -14,7 +14,12 @@
 let
   cfg = config.virtualisation;
 
-  inherit (import ./priorities.nix { inherit lib; }) mkNixvfDefault mkGuest mkNixvfOverride;
+  inherit (import ./priorities.nix { inherit lib; })
+    mkNixvfDefault
+    mkGuest
+    mkNixvfOverride
+    mkUnit
+    ;
 
   # Mount options that 9p knows and virtiofs refuses (Linux, Documentation/filesystems/9p.rst).
   is9pOption =
@@ -72,8 +77,10 @@ in
   imports = [
     "${modulesPath}/virtualisation/qemu-vm.nix"
     ./check.nix
+    ./needed.nix
     ./nixvf-options.nix
     ./host-store.nix
+    ./machine.nix
   ];
 
   # NixOS's file systems make some of their mount options themselves, and those of
@@ -90,7 +97,6 @@ in
         # nixvf-args and nixvf-disk expand it on the host.
         diskImage = mkNixvfDefault "$NIXVF_STATE/${config.system.name}.raw";
         graphics = mkNixvfDefault false;
-        qemu.guestAgent.enable = mkNixvfDefault false;
       };
 
       boot.initrd.availableKernelModules = [
@@ -102,8 +108,12 @@ in
       boot.initrd.kernelModules = [ "virtio_console" ];
       boot.kernelParams = lib.mkMerge [
         # A kernel that panics waits for ever otherwise, with a core at 100 %. First,
-        # so that a panic= of the user's goes before it.
-        (lib.mkBefore [ "panic=5" ])
+        # so that a panic= of the user's goes before it. There is no device for a
+        # resume= of the user's.
+        (lib.mkBefore [
+          "panic=5"
+          "noresume"
+        ])
         # The last console= is the one that becomes /dev/console.
         (lib.mkAfter [ "console=hvc0" ])
       ];
@@ -128,7 +138,7 @@ in
       # qemu-vm.nix switches it off, since KVM keeps a guest's time; a guest on a Mac
       # that slept is late. Other time services switch it off with mkForce.
       services.timesyncd.enable = mkGuest true;
-      environment.etc."systemd/timesyncd.conf.d/nixvf.conf".text = ''
+      environment.etc."systemd/timesyncd.conf.d/nixvf.conf".text = mkNixvfDefault ''
         [Time]
         PollIntervalMaxSec=64
       '';
@@ -144,7 +154,7 @@ in
 
       environment.loginShellInit = builtins.readFile ./console.sh;
 
-      boot.bootspec.extensions."io.github.nixvf.v1" = config.nixvf.settings;
+      boot.bootspec.extensions."io.github.nixvf.v1" = mkNixvfOverride config.nixvf.settings;
     }
 
     (lib.mkIf (options.virtualisation ? rosetta) {
@@ -154,8 +164,8 @@ in
       # rosetta.nix sets `fileSystems.<mountPoint>`, which both overrides of
       # `fileSystems` drop.
       virtualisation.fileSystems.${rosetta.mountPoint} = {
-        device = rosetta.mountTag;
-        fsType = "virtiofs";
+        device = mkNixvfDefault rosetta.mountTag;
+        fsType = mkNixvfDefault "virtiofs";
         options = [ "nofail" ];
       };
       # Without Rosetta on the host there is no interpreter to register.
@@ -169,7 +179,7 @@ in
     # After whatever nixpkgs does with regInfo, which differs from release to
     # release, and before anything that uses the database.
     (lib.mkIf nixEnable {
-      systemd.services.nixvf-nix-database = {
+      systemd.services.nixvf-nix-database = mkUnit {
         description = "Nix database of what the host has built";
         wantedBy = [ "sysinit.target" ];
         after = [
@@ -214,9 +224,9 @@ in
     })
     (lib.mkIf (cfg.writableStore && config.boot.initrd.systemd.enable) {
       boot.initrd.systemd = {
-        extraBin.find = "${pkgs.findutils}/bin/find";
-        extraBin.setfattr = "${pkgs.attr}/bin/setfattr";
-        services.nixvf-store-layer = {
+        extraBin.find = mkNixvfDefault "${pkgs.findutils}/bin/find";
+        extraBin.setfattr = mkNixvfDefault "${pkgs.attr}/bin/setfattr";
+        services.nixvf-store-layer = mkUnit {
           description = "Layer above the host's store";
           wantedBy = [ "sysroot-nix-store.mount" ];
           before = [ "sysroot-nix-store.mount" ];

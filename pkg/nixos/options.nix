@@ -36,7 +36,6 @@ in
   graphics = honoured "the default is false: the console is the terminal";
   "host.pkgs" = honoured "nothing to do: nixvf runs the host's programs";
   memorySize = honoured "in MiB";
-  "qemu.guestAgent.enable" = honoured "the default is false: only QEMU talks to it";
   resolution = honoured "of the window, with `graphics`";
   restrictNetwork = honoured "";
   rootDevice = honoured "";
@@ -67,6 +66,7 @@ in
   "qemu.drives" = ignored "${qemuOnly}; use virtualisation.emptyDiskImages for more disks";
   "qemu.enableSharedMemory" = ignored qemuOnly;
   "qemu.forceAccel" = ignored qemuOnly;
+  "qemu.guestAgent.enable" = ignored "the agent has no channel to the host";
   "qemu.networkingOptions" = ignored "${qemuOnly}; use virtualisation.forwardPorts";
   "qemu.options" = ignored "${qemuOnly}; arguments for vfkit stand behind -- of nixvf-args";
   "qemu.package" = ignored qemuOnly;

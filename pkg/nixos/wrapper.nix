@@ -23,15 +23,25 @@
       };
 
       # The configuration of the VM: the given one where nixvf's module is in it
-      # already, else its vmVariant with that module.
-      vmOf =
-        nixos:
+      # already, else its vmVariant with that module; and with more modules.
+      vmWith =
+        nixos: more:
         if nixos ? config.nixvf then
-          nixos.config
+          (if more == [ ] then nixos else nixos.extendModules { modules = more; }).config
         else
           (nixos.extendModules {
-            modules = [ { virtualisation.vmVariant = ./module.nix; } ];
+            modules = [ { virtualisation.vmVariant.imports = [ ./module.nix ] ++ more; } ];
           }).config.virtualisation.vmVariant;
+
+      # What the VM cannot do without and the configuration takes from it is known
+      # when it has been evaluated (needed.nix).
+      vmOf =
+        nixos:
+        let
+          vm = vmWith nixos [ ];
+          needed = vm.nixvf.needed or [ ];
+        in
+        if needed == [ ] || vm.nixvf.refusals != [ ] then vm else vmWith nixos needed;
 
       isNixos =
         nixos:

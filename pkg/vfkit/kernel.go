@@ -20,11 +20,9 @@ const hvc0 = "console=hvc0"
 // regInfo=, those of the environment, and those of the flags.
 func (b *builder) kernelCommandLine() string {
 	params, more := slices.Clone(b.boot.KernelParams), b.moreParams()
-	given := " " + strings.Join(slices.Concat(params, more), " ")
-	switch {
-	case !strings.Contains(given, " console="):
+	if last := lastConsole(more); last == "" && !isHvc0(lastConsole(params)) {
 		params = append(params, hvc0)
-	case !strings.Contains(given, " "+hvc0) && !b.graphics():
+	} else if last != "" && !slices.ContainsFunc(words(slices.Concat(params, more)), isHvc0) && !b.graphics() {
 		b.warn("no kernel parameter is %s: the VM's console will stay empty", hvc0)
 	}
 	params = append(params, b.param("init", b.boot.Init))
@@ -38,6 +36,23 @@ func (b *builder) kernelCommandLine() string {
 	}
 	return line
 }
+
+// lastConsole returns the parameter that names the kernel's console, which is
+// /dev/console to the guest: the last of its kind.
+func lastConsole(params []string) (last string) {
+	for _, word := range words(params) {
+		if strings.HasPrefix(word, "console=") {
+			last = word
+		}
+	}
+	return last
+}
+
+// words splits what may be several parameters in one string.
+func words(params []string) []string { return strings.Fields(strings.Join(params, " ")) }
+
+// isHvc0 reports whether a parameter makes hvc0 a console, with or without options.
+func isHvc0(param string) bool { return param == hvc0 || strings.HasPrefix(param, hvc0+",") }
 
 // moreParams returns the parameters of the environment, those of run-nixos-vm
 // first, and of the flags.

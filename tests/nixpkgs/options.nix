@@ -36,6 +36,11 @@ in
   virtualisation = builtins.mapAttrs (
     name: option: option // { releases = builtins.filter (release: has release name) releases; }
   ) table;
+  machine = builtins.mapAttrs (_: fate: {
+    inherit (fate) why;
+    value = builtins.toJSON fate.value;
+    unless = fate.unless or "";
+  }) (import ../../pkg/nixos/machine-options.nix);
   nixvf = builtins.mapAttrs (_: option: {
     inherit (option) description;
     type = option.type.name;

@@ -158,6 +158,113 @@
             virtualisation.useBootLoader = false;
           })
         ];
+        # What a real machine is, one thing after the other.
+        guestAgent = [ { services.qemuGuest.enable = true; } ];
+        otherDisks = [
+          {
+            boot.resumeDevice = "/dev/disk/by-partlabel/swap";
+            boot.kernelParams = [ "resume=/dev/disk/by-partlabel/swap" ];
+            boot.initrd.secrets."/key" = null;
+            boot.initrd.clevis.enable = true;
+            boot.initrd.network.enable = true;
+            boot.initrd.network.ssh.enable = true;
+            boot.initrd.luks.devices.root.device = "/dev/disk/by-uuid/1111";
+            boot.growPartition = true;
+            boot.iscsi-initiator.name = "iqn.2020-01.org.example:root";
+            boot.zfs.extraPools = [ "tank" ];
+            environment.etc.crypttab.text = "data /dev/sdb2 /key";
+            services.btrfs.autoScrub.enable = true;
+            services.btrbk.instances.home.settings.volume."/".subvolume = "home";
+            services.beesd.filesystems.root.spec = "LABEL=root";
+            services.openiscsi.enableAutoLoginOut = true;
+            services.sanoid.enable = true;
+            services.smartd.enable = true;
+            services.snapper.configs.home.SUBVOLUME = "/home";
+            services.zfs.autoScrub.enable = true;
+            services.zfs.autoSnapshot.enable = true;
+          }
+        ];
+        # The same things of file systems that the VM has.
+        ownBtrfs = [
+          {
+            services.btrfs.autoScrub.enable = true;
+            services.snapper.configs.home.SUBVOLUME = "/home";
+            services.zfs.autoScrub.enable = true;
+          }
+          (vm {
+            virtualisation.fileSystems."/home" = {
+              device = "/dev/vdb";
+              fsType = "btrfs";
+            };
+          })
+        ];
+        ownResume = [ (vm { boot.resumeDevice = lib.mkForce "/dev/vdb"; }) ];
+        forced = [
+          {
+            boot.initrd.availableKernelModules = lib.mkForce [ "nvme" ];
+            boot.initrd.kernelModules = lib.mkForce [ ];
+            boot.kernelParams = lib.mkForce [ "console=ttyS0" ];
+          }
+        ];
+        headless = [ { systemd.services."serial-getty@hvc0".enable = false; } ];
+        rollback = [
+          {
+            boot.initrd.systemd.enable = lib.mkForce true;
+            boot.initrd.systemd.services = {
+              waits.after = [ "dev-mapper-root.device" ];
+              unlocks.requires = [ "systemd-cryptsetup@root.service" ];
+              mounts.script = "mount -o subvol=/ /dev/disk/by-uuid/0000 /mnt";
+              own.after = [ "dev-disk-by\\x2dlabel-nixos.device" ];
+              other.script = "true";
+            };
+          }
+        ];
+        # Networks that do not know the VM's card, and some that do.
+        otherCard = [
+          {
+            networking.useDHCP = false;
+            networking.interfaces.enp3s0.useDHCP = true;
+          }
+        ];
+        otherCardNetworkd = [
+          {
+            networking.useNetworkd = true;
+            networking.useDHCP = false;
+            systemd.network.networks = {
+              lan.matchConfig.Name = "en* !eth0";
+              mac.matchConfig.MACAddress = "aa:bb:cc:dd:ee:ff";
+              wlan.matchConfig.Type = "wlan";
+            };
+          }
+        ];
+        sameCard = [
+          {
+            networking.useDHCP = false;
+            networking.interfaces.eth0.ipv4.addresses = [ ];
+          }
+        ];
+        bridged = [
+          {
+            networking.useDHCP = false;
+            networking.bridges.br0.interfaces = [ "eth0" ];
+          }
+        ];
+        sameCardNetworkd = [
+          {
+            networking.useNetworkd = true;
+            networking.useDHCP = false;
+            systemd.network.networks.lan.matchConfig.Name = [
+              "en*"
+              "eth?"
+            ];
+          }
+        ];
+        networkManager = [
+          {
+            networking.useDHCP = false;
+            networking.networkmanager.enable = true;
+          }
+        ];
         noHostStore = [ (vm { virtualisation.mountHostNixStore = false; }) ];
         noDirectBoot = [ (vm { virtualisation.directBoot.enable = false; }) ];
         useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];

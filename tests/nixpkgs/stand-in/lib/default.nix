@@ -37,6 +37,14 @@ let
         attrByPath (builtins.tail path) default set.${head path}
       else
         default;
+    inherit (builtins) tail;
+    setAttrByPath =
+      path: value:
+      if path == [ ] then value else { ${head path} = setAttrByPath (builtins.tail path) value; };
+    optionalAttrs = cond: set: if cond then set else { };
+    removePrefix =
+      prefix: s:
+      if hasPrefix prefix s then builtins.substring (builtins.stringLength prefix) (-1) s else s;
     hasPrefix = prefix: s: builtins.substring 0 (builtins.stringLength prefix) s == prefix;
     hasSuffix =
       suffix: s:

@@ -271,13 +271,15 @@ let
           evalTree sub here (at sets name);
       children = builtins.listToAttrs (map (name: nameValuePair name (child name)) names);
     in
-    if strangers != [ ] then
-      throw "The option `${concatStringsSep "." (loc ++ [ (head strangers) ])}' does not exist."
-    else
-      {
-        config = mapAttrs (_: c: c.config) children;
-        options = mapAttrs (_: c: c.options) children;
-      };
+    {
+      # What options there are does not depend on what is defined.
+      options = mapAttrs (_: c: c.options) children;
+      config =
+        if strangers != [ ] then
+          throw "The option `${concatStringsSep "." (loc ++ [ (head strangers) ])}' does not exist."
+        else
+          mapAttrs (_: c: c.config) children;
+    };
 
   evalOption =
     loc: decls: defs:

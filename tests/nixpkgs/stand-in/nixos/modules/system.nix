@@ -13,6 +13,25 @@ let
   bool = option types.bool;
   strings = option (types.listOf types.str) [ ];
   lines = option types.lines "";
+  # What of a unit is read, with the types that make definitions conflict or merge.
+  units = option (types.attrsOf (
+    types.submodule {
+      options = {
+        enable = bool true;
+        description = option types.str "";
+        overrideStrategy = option types.str "asDropinIfExists";
+        restartIfChanged = bool true;
+        script = lines;
+        environment = free;
+        unitConfig = free;
+        serviceConfig = free;
+      }
+      // lib.genAttrs [ "after" "before" "bindsTo" "conflicts" "requires" "wantedBy" "wants" ] (_: strings)
+      // {
+        path = option (types.listOf types.package) [ ];
+      };
+    }
+  )) { };
   free = option (types.attrsOf types.anything) { };
   string = option (types.nullOr types.str) null;
   inherit (pkgs.stdenv.hostPlatform) system;
@@ -82,17 +101,31 @@ in
     };
     system.build.fileSystems = option types.raw (lib.attrValues config.fileSystems);
     boot = {
+      growPartition = bool false;
       isContainer = bool false;
+      iscsi-initiator.name = string;
       loader.grub.enable = bool true;
+      loader.grub.gfxmodeBios = option types.str "1024x768";
+      loader.supportsInitrdSecrets = bool true;
+      resumeDevice = option types.str "";
+      zfs.extraPools = strings;
       kernelParams = strings;
       initrd = {
+        clevis.enable = bool false;
+        luks.devices = free;
+        network.enable = bool false;
+        network.ssh.enable = bool false;
+        secrets = free;
+        systemd.network.enable = bool config.boot.initrd.network.enable;
+        systemd.repart.enable = bool false;
+        systemd.root = option (types.nullOr types.str) "fstab";
         availableKernelModules = strings;
         kernelModules = strings;
         extraUtilsCommands = lines;
         postMountCommands = lines;
         systemd.enable = bool (release != "25.11");
         systemd.extraBin = free;
-        systemd.services = free;
+        systemd.services = units;
       };
       bootspec.extensions = free;
     };
@@ -100,6 +133,13 @@ in
     environment.loginShellInit = lines;
     environment.systemPackages = option (types.listOf types.package) [ ];
     networking = {
+      bonds = free;
+      bridges = free;
+      dhcpcd.enable = bool true;
+      interfaces = free;
+      networkmanager.enable = bool false;
+      usePredictableInterfaceNames = bool true;
+      vlans = free;
       dhcpcd.extraConfig = lines;
       useDHCP = bool true;
       useNetworkd = bool false;
@@ -115,6 +155,17 @@ in
     services.locate.pruneFS = option (types.listOf types.str) [ "proc" ];
     services.locate.prunePaths = option (types.listOf types.path) [ "/nix/store" ];
     services.timesyncd.enable = bool true;
+    services.beesd.filesystems = free;
+    services.btrbk.instances = free;
+    services.btrfs.autoScrub.enable = bool false;
+    services.openiscsi.enableAutoLoginOut = bool false;
+    services.qemuGuest.enable = bool false;
+    services.sanoid.enable = bool false;
+    services.smartd.enable = bool false;
+    services.snapper.configs = free;
+    services.zfs.autoScrub.enable = bool false;
+    services.zfs.autoSnapshot.enable = bool false;
+    services.zfs.trim.enable = bool false;
     nixpkgs.hostPlatform = string;
     system.stateVersion = string;
     system.name = option types.str config.networking.hostName;
@@ -128,8 +179,10 @@ in
       ];
       boot = builtins.toJSON config.boot.bootspec.extensions;
     });
+    systemd.network.enable = bool config.networking.useNetworkd;
     systemd.network.networks = free;
-    systemd.services = free;
+    systemd.repart.enable = bool false;
+    systemd.services = units;
     users.users = option (types.attrsOf (
       types.submodule {
         options = {
@@ -143,6 +196,14 @@ in
 
   config = {
     boot.kernelParams = [ "loglevel=4" ] ++ lib.optional config.boot.initrd.systemd.enable "root=fstab";
-    boot.initrd.availableKernelModules = [ "ahci" ];
+    boot.initrd.availableKernelModules =
+      [ "ahci" ]
+      ++ lib.optional (lib.any (fs: fs.fsType == "ext4") (lib.attrValues config.fileSystems)) "ext4";
+    systemd.network.networks = lib.mkIf (config.networking.useNetworkd && config.networking.useDHCP) {
+      "99-ethernet-default-dhcp".matchConfig = {
+        Type = "ether";
+        Kind = "!*";
+      };
+    };
   };
 }

@@ -225,6 +225,11 @@ in
     };
     fileSystems = mkIf (cfg.fileSystems != { }) (lib.mkVMOverride cfg.fileSystems);
     services.timesyncd.enable = false;
+    services.qemuGuest.enable = cfg.qemu.guestAgent.enable;
+    networking.usePredictableInterfaceNames = false;
+    boot.loader.grub.gfxmodeBios = "1024x768";
+    boot.loader.supportsInitrdSecrets = lib.mkVMOverride false;
+    boot.initrd.luks.devices = lib.mkVMOverride { };
     networking.dhcpcd.extraConfig = "noarp";
     # From profiles/qemu-guest.nix.
     boot.initrd.availableKernelModules = [

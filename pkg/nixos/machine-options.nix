@@ -1,0 +1,83 @@
+# What a configuration says of the real machine's disks and devices, and what the
+# VM makes of it: OPTIONS.md is made from this. The VM has none of these disks, so
+# whatever unlocks, imports, scrubs, snapshots or waits for them is off in it.
+#
+#   value    what the option has in the VM, unless virtualisation.vmVariant says
+#            otherwise with mkForce
+#   unless   types of file systems: with one of them among the VM's own, the option
+#            keeps what the configuration says
+#
+# An option that a release of nixpkgs does not have is left out there.
+let
+  off = why: {
+    value = false;
+    inherit why;
+  };
+  with' = value: why: { inherit value why; };
+  unless =
+    type: fate:
+    fate
+    // {
+      unless = type;
+    };
+
+  hibernation = "nothing to resume from";
+  unlocking = "nothing to unlock in stage 1";
+  import' = "no such pool";
+  scrub = "no such file system to scrub";
+  snapshots = "no such file system to snapshot";
+  hardware = "no such hardware";
+in
+{
+  # Hibernation and swap: qemu-vm.nix drops the swap devices.
+  "boot.resumeDevice" = with' "" hibernation;
+  "boot.zswap.enable" = off "no swap device, without which it is refused";
+
+  # Unlocking: qemu-vm.nix drops the LUKS devices.
+  "boot.initrd.secrets" = with' { } "they are key files, and no boot loader adds them";
+  "boot.initrd.clevis.enable" = off unlocking;
+  "boot.initrd.unl0kr.enable" = off unlocking;
+  "boot.zfs.tzpfms.enable" = off unlocking;
+  "boot.initrd.network.enable" = off "nobody has to unlock it from afar";
+  "boot.initrd.network.ssh.enable" = off "nobody has to unlock it from afar";
+  "boot.initrd.systemd.network.enable" = off "nobody has to unlock it from afar";
+  "environment.etc.crypttab.enable" = off "none of its devices";
+
+  # The root file system.
+  "boot.initrd.systemd.root" = with' "fstab" "the root is the VM's disk";
+  "boot.initrd.systemd.repart.enable" = off "the VM's disk has no partitions";
+  "systemd.repart.enable" = off "the VM's disk has no partitions";
+  "boot.growPartition" = off "the VM's disk has no partitions";
+  "boot.iscsi-initiator.name" = with' null "the root is the VM's disk";
+  "services.openiscsi.enableAutoLoginOut" = off "the disks are in use by the real machine";
+
+  # Pools and file systems.
+  "boot.zfs.extraPools" = unless "zfs" (with' [ ] import');
+  "services.zfs.autoScrub.enable" = unless "zfs" (off scrub);
+  "services.zfs.trim.enable" = unless "zfs" (off scrub);
+  "services.zfs.expandOnBoot" = unless "zfs" (with' "disabled" import');
+  "services.zfs.autoSnapshot.enable" = unless "zfs" (off snapshots);
+  "services.zfs.autoReplication.enable" = unless "zfs" (off snapshots);
+  "services.sanoid.enable" = unless "zfs" (off snapshots);
+  "services.syncoid.enable" = unless "zfs" (off snapshots);
+  "services.zrepl.enable" = unless "zfs" (off snapshots);
+  "services.znapzend.enable" = unless "zfs" (off snapshots);
+  "services.btrfs.autoScrub.enable" = unless "btrfs" (off scrub);
+  "services.snapper.configs" = unless "btrfs" (with' { } snapshots);
+  "services.btrbk.instances" = unless "btrfs" (with' { } snapshots);
+  "services.beesd.filesystems" = unless "btrfs" (with' { } "no such file system to deduplicate");
+  "services.bcachefs.autoScrub.enable" = unless "bcachefs" (off scrub);
+  "services.snapraid.enable" = off "no such disks";
+
+  # Devices.
+  "services.qemuGuest.enable" = off "the agent has no channel to the host";
+  "services.smartd.enable" = off hardware;
+  "services.hddfancontrol.enable" = off hardware;
+  "hardware.fancontrol.enable" = off hardware;
+  "services.thinkfan.enable" = off hardware;
+  "services.throttled.enable" = off hardware;
+  "services.undervolt.enable" = off hardware;
+  "networking.usePredictableInterfaceNames" = off "the VM's card is eth0";
+  "boot.loader.limine.biosDevice" = with' "nodev" "no boot loader is installed";
+  "boot.loader.grub.gfxmodeBios" = with' "auto" "no boot loader is installed";
+}

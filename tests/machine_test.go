@@ -1,0 +1,158 @@
+//go:build linux
+
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// realMachine is what of a configuration is about the real machine.
+type realMachine struct {
+	Resume, Root              string
+	Secrets, Luks             []string // names
+	Off                       map[string]bool
+	Pools, Snapper, Btrbk     []string
+	Bees                      []string
+	Iscsi                     *string
+	KernelParams              []string
+	Available, KernelModules  []string // of the initrd
+	Getty                     bool
+	GettyDropIn               string
+	StageOne                  []string // its services that run
+	Interfaces                map[string]any
+	Networks                  map[string]any
+	Dhcpcd                    bool
+	Notes                     []string
+	PredictableInterfaceNames bool
+}
+
+const realMachineOf = `c: let names = builtins.attrNames; in {
+	resume = c.boot.resumeDevice;
+	root = c.boot.initrd.systemd.root;
+	secrets = names c.boot.initrd.secrets;
+	luks = names c.boot.initrd.luks.devices;
+	off = {
+		agent = c.services.qemuGuest.enable;
+		clevis = c.boot.initrd.clevis.enable;
+		crypttab = c.environment.etc.crypttab.enable or true;
+		network = c.boot.initrd.network.enable;
+		networkd = c.boot.initrd.systemd.network.enable;
+		ssh = c.boot.initrd.network.ssh.enable;
+		growPartition = c.boot.growPartition;
+		scrub = c.services.btrfs.autoScrub.enable;
+		zfsScrub = c.services.zfs.autoScrub.enable;
+		zfsSnapshot = c.services.zfs.autoSnapshot.enable;
+		iscsi = c.services.openiscsi.enableAutoLoginOut;
+		sanoid = c.services.sanoid.enable;
+		smartd = c.services.smartd.enable;
+	};
+	pools = c.boot.zfs.extraPools;
+	snapper = names c.services.snapper.configs;
+	btrbk = names c.services.btrbk.instances;
+	bees = names c.services.beesd.filesystems;
+	iscsi = c.boot.iscsi-initiator.name;
+	inherit (c.boot) kernelParams;
+	available = c.boot.initrd.availableKernelModules;
+	inherit (c.boot.initrd) kernelModules;
+	getty = c.systemd.services."serial-getty@hvc0".enable or true;
+	gettyDropIn = c.systemd.services."serial-getty@hvc0".overrideStrategy or "";
+	stageOne = let all = c.boot.initrd.systemd.services; in builtins.filter (n: all.${n}.enable or true) (names all);
+	interfaces = builtins.mapAttrs (_: i: i.useDHCP or null) c.networking.interfaces;
+	networks = builtins.mapAttrs (_: n: { inherit (n) matchConfig; networkConfig = n.networkConfig or { }; }) c.systemd.network.networks;
+	dhcpcd = c.networking.dhcpcd.enable;
+	notes = c.nixvf.notes;
+	predictableInterfaceNames = c.networking.usePredictableInterfaceNames;
+}`
+
+// machineChecks is what must hold of each sample that is about a real machine.
+var machineChecks = map[string]func(realMachine) bool{
+	"guestAgent": func(m realMachine) bool { return !m.Off["agent"] },
+	"otherDisks": func(m realMachine) bool {
+		return m.Resume == "" && m.Root == "fstab" && len(m.Secrets)+len(m.Luks)+len(m.Pools)+len(m.Snapper)+len(m.Btrbk)+len(m.Bees) == 0 &&
+			m.Iscsi == nil && slices.Contains(m.KernelParams, "noresume") && !slices.Contains(slices.Collect(maps.Values(m.Off)), true) &&
+			!m.PredictableInterfaceNames
+	},
+	"ownBtrfs": func(m realMachine) bool {
+		return m.Off["scrub"] && len(m.Snapper) == 1 && !m.Off["zfsScrub"]
+	},
+	"ownResume": func(m realMachine) bool { return m.Resume == "/dev/vdb" },
+	"forced": func(m realMachine) bool {
+		return hasEach(m.Available, "nvme", "virtio_blk", "virtio_pci", "virtio_console", "virtiofs", "overlay", "ext4") &&
+			hasEach(m.KernelParams, "console=ttyS0", "noresume")
+	},
+	"headless": func(m realMachine) bool { return m.Getty && m.GettyDropIn == "asDropin" },
+	"rollback": func(m realMachine) bool {
+		return hasEach(m.StageOne, "own", "other", "nixvf-store-layer") && len(m.Notes) == 3 &&
+			!slices.ContainsFunc(m.StageOne, func(name string) bool { return name == "waits" || name == "unlocks" || name == "mounts" })
+	},
+	"otherCard": func(m realMachine) bool {
+		return m.Interfaces["eth0"] == true && m.Dhcpcd && len(m.Notes) == 1 && strings.Contains(m.Notes[0], "enp3s0")
+	},
+	"otherCardNetworkd": func(m realMachine) bool {
+		own, _ := json.Marshal(m.Networks["99-nixvf"])
+		return string(own) == `{"matchConfig":{"Name":"eth0"},"networkConfig":{"DHCP":"yes"}}` && len(m.Notes) == 1
+	},
+	"sameCard":         untouchedNetwork,
+	"bridged":          untouchedNetwork,
+	"sameCardNetworkd": untouchedNetwork,
+	"networkManager":   untouchedNetwork,
+	"plain":            untouchedNetwork,
+	"networkd":         untouchedNetwork,
+}
+
+// untouchedNetwork holds where the configuration has an answer for the VM's card.
+func untouchedNetwork(m realMachine) bool {
+	return m.Networks["99-nixvf"] == nil && m.Interfaces["eth0"] != true && len(m.Notes) == 0
+}
+
+// What is about the real machine's disks and devices is not in the VM, what the
+// VM cannot do without is, and nothing of it stops the evaluation.
+func TestOtherMachine(t *testing.T) {
+	names := slices.Sorted(maps.Keys(machineChecks))
+	samples := lookAt[realMachine](t, "("+strings.Join(names, "|")+")-.*", realMachineOf)
+	if len(samples) != 3*len(names) {
+		t.Errorf("%d samples of %d", len(samples), 3*len(names))
+	}
+	for name, machine := range samples {
+		if !machineChecks[strings.Split(name, "-")[0]](machine) {
+			t.Errorf("%s: %+v", name, machine)
+		}
+	}
+}
+
+// No definition of the module's, or of qemu-vm.nix for the VM, conflicts with a
+// configuration that sets the option to another value, however it does that.
+func TestNoConflict(t *testing.T) {
+	dir, nixpkgs := samplesDir(t), os.Getenv("NIXPKGS")
+	if nixpkgs == "" {
+		nixpkgs = filepath.Join(dir, "stand-in")
+	}
+	if err := os.CopyFS(filepath.Join(dir, "test"), os.DirFS("nixpkgs")); err != nil {
+		t.Fatal(err)
+	}
+	expr := fmt.Sprintf(`let
+		nixpkgs = builtins.getFlake "path:%s";
+		all = ((import %s/samples/flake.nix).outputs { inherit nixpkgs; }).nixosConfigurations;
+	in builtins.mapAttrs (name: import %s/test/conflicts.nix nixpkgs.lib) {
+		inherit (all) "topLevel-26.05"%s;
+	}`, nixpkgs, dir, dir, map[bool]string{true: ` "topLevel-25.11" "topLevel-26.11"`}[os.Getenv("NIXPKGS") == ""])
+	var releases map[string]struct{ Options, Plainly, MkDefault, MkForce []string }
+	if err := json.Unmarshal(nix(t, "eval", "--json", "--impure", "--expr", expr), &releases); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range releases {
+		if !hasEach(r.Options, "services.qemuGuest.enable", "systemd.services", "virtualisation.diskImage", "boot.kernelParams") {
+			t.Errorf("%s: the module sets %q", name, r.Options)
+		}
+		if failed := slices.Concat(r.Plainly, r.MkDefault, r.MkForce); len(failed) > 0 {
+			t.Errorf("%s: a configuration cannot set %q plainly, %q by mkDefault, %q by mkForce", name, r.Plainly, r.MkDefault, r.MkForce)
+		}
+	}
+}
