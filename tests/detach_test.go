@@ -178,8 +178,8 @@ func TestRecycled(t *testing.T) {
 // started.
 func TestDetachFails(t *testing.T) {
 	document, env := standInDocument(t)
-	vm, status, said := detach(t, document, append(env, "STANDIN=crash"), "--vmm", "vfkit")
-	if status != 1 || !strings.Contains(said, "nixvf-boot: vfkit ended with status 1: Error: the stand-in's guest crashed\n") {
+	vm, status, said := detach(t, document, append(env, "VZ_START_ERROR=no-start"), "--vmm", "vfkit")
+	if status != 1 || !strings.Contains(said, "nixvf-boot: vfkit ended with status 1: ") || !strings.Contains(said, "no-start") {
 		t.Errorf("status %d, %q, %+v", status, said, vm)
 	}
 	_, status, said = detach(t, document, env, "--vmm", "vfkit", "--vfkit", "/nowhere/vfkit")
@@ -219,7 +219,7 @@ func TestDetachFile(t *testing.T) {
 	}
 	expectPrivate(t, dir+"/state/nixvf/vm-1")
 
-	vm, status, said := detach(t, document, append(env, "STANDIN=deaf"), "--vmm", "vfkit", "--stop-timeout", "1s")
+	vm, status, said := detach(t, document, append(env, "VZ_GUEST=deaf"), "--vmm", "vfkit", "--stop-timeout", "1s")
 	if status != 0 || said != "" {
 		t.Fatalf("status %d, %q", status, said)
 	}

@@ -231,7 +231,7 @@ func vfkitDocument(t *testing.T, rules ...any) (document string, env []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return document, append(env, "STANDIN_LOG="+filepath.Join(filepath.Dir(document), "standin.log"))
+	return document, append(env, "VZ_LOG="+filepath.Join(filepath.Dir(document), "vfkit.log"))
 }
 
 // TestForwardVfkit forwards a port to the guest of the stand-in, whose card is
@@ -242,7 +242,7 @@ func TestForwardVfkit(t *testing.T) {
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("stand-in guest is up\r\n")
 	datagrams(t, port, 1000)
-	log, err := os.ReadFile(filepath.Join(filepath.Dir(document), "standin.log"))
+	log, err := os.ReadFile(filepath.Join(filepath.Dir(document), "vfkit.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +326,7 @@ func TestForwardTaken(t *testing.T) {
 	s.expect("nixvf-boot: forwardPorts: listen tcp " + taken + ": bind: address already in use\r\n")
 	s.expect("nixvf-boot: forwardPorts: listen udp " + udp + ": bind: address already in use\r\n")
 	s.end(1)
-	if _, err := os.Stat(filepath.Join(filepath.Dir(document), "standin.log")); err == nil {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(document), "vfkit.log")); err == nil {
 		t.Error("the VM started all the same")
 	}
 }

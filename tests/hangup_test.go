@@ -15,8 +15,8 @@ import (
 // signal: the guest may shut down in peace, since nobody has asked twice.
 func TestHangup(t *testing.T) {
 	document, env := standInDocument(t)
-	log := filepath.Join(filepath.Dir(document), "standin.log")
-	env = append(env, "STANDIN=slow", "STANDIN_LOG="+log)
+	log := filepath.Join(filepath.Dir(document), "vfkit.log")
+	env = append(env, "VZ_GUEST=slow", "VZ_LOG="+log)
 	boot := filepath.Join(bin, "nixvf-boot")
 
 	s := onScreen(t, document, env, boot, "--vmm", "vfkit")
@@ -46,11 +46,11 @@ func TestHangup(t *testing.T) {
 	expectStopped(t, log)
 }
 
-// expectStopped checks that the stand-in's guest has shut down by itself.
+// expectStopped checks that the guest has shut down by itself.
 func expectStopped(t *testing.T, log string) {
 	t.Helper()
 	data, err := os.ReadFile(log)
-	if err != nil || !strings.HasSuffix(string(data), "\nstopped\n") {
+	if err != nil || !strings.HasSuffix(string(data), "\nstopped by itself\n") {
 		t.Errorf("the guest was ended by force (%v): %s", err, data)
 	}
 }

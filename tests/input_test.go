@@ -109,7 +109,7 @@ func TestInputBesideKeys(t *testing.T) {
 	if err := os.WriteFile(input, bytes.Repeat([]byte("x"), 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s = onScreen(t, document, append(env, "STANDIN=sleeps"), boot, "--vmm", "vfkit", "--input", input)
+	s = onScreen(t, document, append(env, "VZ_GUEST=sleeps"), boot, "--vmm", "vfkit", "--input", input)
 	s.expect("stand-in guest is up\r\n")
 	s.press(strings.Repeat("keys that nobody takes ", 100))
 	s.settle()

@@ -33,7 +33,7 @@ func newTrial(t *testing.T) *trial {
 	dir := t.TempDir()
 	tr := &trial{t: t, dir: dir, env: []string{
 		"NIXVF_TRIAL=" + dir, "XDG_STATE_HOME=" + dir + "/state", "XDG_CACHE_HOME=" + dir + "/cache", "TMPDIR=" + dir + "/tmp",
-		"PATH=" + bin + ":" + os.Getenv("PATH")}}
+		vfkitPath(t)}}
 	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestInterrupted(t *testing.T) {
 				if sig == syscall.SIGKILL {
 					// What is left now, the next start clears.
 					expectNone(t, tr.mark())
-					again, _ := tr.start("STANDIN=poweroff; export STANDIN; nixvf-disk <boot.json | nixvf-args | nixvf-boot --vmm vfkit")
+					again, _ := tr.start("VZ_GUEST=poweroff; export VZ_GUEST; nixvf-disk <boot.json | nixvf-args | nixvf-boot --vmm vfkit")
 					wait(t, again, what)
 				}
 				tr.expectClean(what)

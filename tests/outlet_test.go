@@ -73,7 +73,7 @@ func TestPty(t *testing.T) {
 	document, env := standInDocument(t)
 	consoleOn(t, document, "virtio-serial,pty")
 	ended := filepath.Join(filepath.Dir(document), "ended")
-	env = append(env, "STANDIN=flood", "STANDIN_FLOODED="+ended)
+	env = append(env, "VZ_GUEST=flood", "VZ_FLOODED="+ended)
 	fifo := filepath.Join(filepath.Dir(document), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestPty(t *testing.T) {
 func TestPtyDetached(t *testing.T) {
 	document, env := standInDocument(t)
 	consoleOn(t, document, "virtio-serial,pty")
-	env = append(env, "STANDIN=asks")
+	env = append(env, "VZ_GUEST=asks")
 	vm, status, said := detach(t, document, env, "--vmm", "vfkit")
 	if status != 0 || said != "" {
 		t.Fatalf("status %d, %q", status, said)

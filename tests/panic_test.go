@@ -9,6 +9,13 @@ import (
 	"time"
 )
 
+// panicText is what the machine's guests print when they panic.
+const panicText = "[    1.234567] Run /init as init process\r\n" +
+	"[    1.345678] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\r\n" +
+	"[    1.345679] CPU: 0 PID: 1 Comm: init Not tainted 6.1.0\r\n" +
+	"[    1.345680] Call Trace:\r\n" +
+	"[    1.345681] Rebooting in 5 seconds..\r\n"
+
 // TestGoesOn: a guest that starts anew is the same VM, and so is one that shows
 // what another kernel has said.
 func TestGoesOn(t *testing.T) {
@@ -17,7 +24,7 @@ func TestGoesOn(t *testing.T) {
 		"shows":  "Rebooting in 5 seconds..\r\n$ ",
 	} {
 		document, env := standInDocument(t)
-		s := onScreen(t, document, append(env, "STANDIN="+guest), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+		s := onScreen(t, document, append(env, "VZ_GUEST="+guest), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 		s.expect(prints)
 		time.Sleep(3 * time.Second) // longer than a kernel's last line is waited for
 		s.press("a")
@@ -32,7 +39,7 @@ func TestGoesOn(t *testing.T) {
 // anew to panic again.
 func TestPanic(t *testing.T) {
 	document, env := standInDocument(t)
-	s := onScreen(t, document, append(env, "STANDIN=panic"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s := onScreen(t, document, append(env, "VZ_GUEST=panic"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("Rebooting in 5 seconds..\r\n")
 	s.expect("nixvf-boot: the guest's kernel panicked: Attempted to kill init! exitcode=0x00000100\r\n")
 	s.expect("nixvf-boot: console: [    1.345681] Rebooting in 5 seconds..\r\n")

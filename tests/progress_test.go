@@ -52,7 +52,7 @@ func TestProgressOfBoot(t *testing.T) {
 	if err := os.WriteFile(document, []byte(big), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := onScreen(t, document, append(env, "STANDIN=poweroff"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s := onScreen(t, document, append(env, "VZ_GUEST=poweroff"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.end(0)
 	s.settle()
 	if text := s.text(); !shown.MatchString(text) || !strings.Contains(text, "stand-in guest is up") {

@@ -5,6 +5,8 @@ package tests
 import (
 	"bytes"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -41,6 +43,12 @@ func (s *screen) answer(output []byte) {
 	}
 }
 
+// bootQuestions are what the machine's guests "asks" and "login" ask.
+const bootQuestions = "\x1b[6n\x1b[c\x1b[>c\x1b]11;?\x1b\\\x1b]4;1;?\x07\x1b[?2026$p\x1bP+q544e\x1b\\\x1b[>q"
+
+// legible is text as those guests send it back.
+func legible(text string) string { return strings.Trim(strconv.Quote(text), `"`) }
+
 // bootAnswers is what an xterm answers to bootQuestions.
 var bootAnswers = legible("\x1b[5;7R\x1b[?62;22c\x1b[>41;354;0c\x1b]11;rgb:0000/0000/0000\x1b\\\x1b]4;1;rgb:cdcd/0000/0000\x07" +
 	"\x1b[?2026;2$y\x1bP1+r544e=787465726d\x1b\\\x1bP>|XTerm(379)\x1b\\")
@@ -49,7 +57,7 @@ var bootAnswers = legible("\x1b[5;7R\x1b[?62;22c\x1b[>41;354;0c\x1b]11;rgb:0000/
 // input, and what it answers to those who use it is.
 func TestTerminalAnswers(t *testing.T) {
 	document, env := standInDocument(t)
-	s := onScreen(t, document, append(env, "STANDIN=asks"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s := onScreen(t, document, append(env, "VZ_GUEST=asks"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("login: ")
 	s.settle()
 	if input := s.text(); input != legible("\x1b[8;24;80t") {
@@ -64,7 +72,7 @@ func TestTerminalAnswers(t *testing.T) {
 	s.end(0)
 
 	// In the background nobody answers, and one who comes later is not asked.
-	vm, status, said := detach(t, document, append(env, "STANDIN=asks"), "--vmm", "vfkit")
+	vm, status, said := detach(t, document, append(env, "VZ_GUEST=asks"), "--vmm", "vfkit")
 	if status != 0 {
 		t.Fatalf("status %d, %q", status, said)
 	}
@@ -83,7 +91,7 @@ func TestTerminalAnswers(t *testing.T) {
 // key gets its answers.
 func TestTerminalAnswersAtLogin(t *testing.T) {
 	document, env := standInDocument(t)
-	s := onScreen(t, document, append(env, "STANDIN=login"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s := onScreen(t, document, append(env, "VZ_GUEST=login"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("$ ")
 	s.expect("login: ")
 	s.settle()

@@ -29,7 +29,7 @@ func TestRootsInBackground(t *testing.T) {
 		t.Helper()
 		text := strings.NewReplacer("vm-1", "vm-2", "disk.raw", "disk2.raw").Replace(read(t, document))
 		cmd := exec.Command(filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
-		cmd.Env, cmd.Stdin = append(append(os.Environ(), env...), "STANDIN=poweroff"), strings.NewReader(text)
+		cmd.Env, cmd.Stdin = append(append(os.Environ(), env...), "VZ_GUEST=poweroff"), strings.NewReader(text)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

@@ -22,10 +22,9 @@ import (
 // bin is the directory of the four tools, built for the tests.
 var bin string
 
-// TestMain builds the tools once; the test binary itself is the stand-in for
-// vfkit when a script calls it by that name.
+// TestMain builds the tools once.
 func TestMain(m *testing.M) {
-	testscript.Main(builder{m}, map[string]func(){"vfkit": standIn, "casefs": caseFS, "eavesdropper": eavesdropper})
+	testscript.Main(builder{m}, map[string]func(){"casefs": caseFS, "eavesdropper": eavesdropper})
 }
 
 // builder builds the tools before the tests run, and not in the processes that
@@ -111,8 +110,8 @@ func cacheDir() string {
 	return dir
 }
 
-// setup gives a script the tools, the directory of vfkit itself as $VFKIT, this
-// one as $TESTS, a home of its own, and what Nix and the guest's parts need of the real environment.
+// setup gives a script the tools and vfkit, this directory as $TESTS, a home of
+// its own, and what Nix and the guest's parts need of the real environment.
 func setup(env *testscript.Env) error {
 	here, err := os.Getwd()
 	if err != nil {
@@ -121,12 +120,11 @@ func setup(env *testscript.Env) error {
 	home := filepath.Join(env.WorkDir, "home")
 	env.Setenv("HOME", home)
 	env.Setenv("TMPDIR", env.Getenv("TMPDIR"))
-	env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
 	vfkit, err := buildVfkit()
 	if err != nil {
 		return err
 	}
-	env.Setenv("VFKIT", vfkit)
+	env.Setenv("PATH", bin+":"+vfkit+":"+env.Getenv("PATH"))
 	env.Setenv("TESTS", here)
 	env.Setenv("PARTS", cacheDir())
 	for _, name := range []string{"NIX_CONFIG", "NIX_REMOTE", "NIXPKGS"} {

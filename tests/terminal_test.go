@@ -202,7 +202,7 @@ func (s *screen) end(status int) {
 	}
 }
 
-// standInDocument writes a launch document for the stand-in and returns its
+// standInDocument writes a launch document for vfkit and returns its
 // path and the environment to run it in.
 func standInDocument(t *testing.T) (document string, env []string) {
 	t.Helper()
@@ -220,7 +220,7 @@ func standInDocument(t *testing.T) (document string, env []string) {
 	if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return document, []string{"XDG_STATE_HOME=" + filepath.Join(dir, "state")}
+	return document, []string{"XDG_STATE_HOME=" + filepath.Join(dir, "state"), vfkitPath(t)}
 }
 
 // change changes a launch document in place.
@@ -269,7 +269,7 @@ func TestTerminalTwiceForces(t *testing.T) {
 		{keys, sent(syscall.SIGTERM)},
 	} {
 		document, env := standInDocument(t)
-		s := onScreen(t, document, append(env, "STANDIN=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+		s := onScreen(t, document, append(env, "VZ_GUEST=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 		s.expect("stand-in guest is up\r\n")
 		ask[0](s)
 		s.expect("asked to Stop\r\n")
@@ -282,7 +282,7 @@ func TestTerminalTwiceForces(t *testing.T) {
 // TestTerminalAsksAgain: a guest that is still booting hears nothing the first time.
 func TestTerminalAsksAgain(t *testing.T) {
 	document, env := standInDocument(t)
-	s := onScreen(t, document, append(env, "STANDIN=boots"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
+	s := onScreen(t, document, append(env, "VZ_GUEST=boots"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("stand-in guest is up\r\n")
 	s.press("\x1d.")
 	s.expect("asked to Stop\r\n")
@@ -292,7 +292,7 @@ func TestTerminalAsksAgain(t *testing.T) {
 
 func TestTerminalStopTimeout(t *testing.T) {
 	document, env := standInDocument(t)
-	s := onScreen(t, document, append(env, "STANDIN=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit", "--stop-timeout", "1s")
+	s := onScreen(t, document, append(env, "VZ_GUEST=deaf"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit", "--stop-timeout", "1s")
 	s.expect("stand-in guest is up\r\n")
 	s.press("\x1d.")
 	s.expect("the guest did not stop within 1s: ending vfkit by force")
