@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
@@ -25,7 +26,7 @@ func (f *flags) config(t *cli.Tool) (boot.Config, error) {
 	c := boot.Config{
 		Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, UID: os.Getuid(),
 		VMM: f.VMM, VFKit: f.VFKit, QEMU: f.QEMU, Virtiofsd: f.Virtiofsd,
-		StopTimeout: f.StopTimeout, UnsafeStore: f.UnsafeStore, Verbose: f.Verbose, Address: f.Address, Leases: f.Leases,
+		StopTimeout: f.StopTimeout, UnsafeStore: f.UnsafeStore, Verbose: f.Verbose, Address: f.Address, Leases: f.Leases, Rosetta: cmp.Or(f.Rosetta, boot.RosettaFile),
 		Detach: f.Detach, InputFile: f.Input, Stdout: os.Stdout, Print: t.Print, Say: t.Say, Warn: t.Warn,
 	}
 	if f.Leash {

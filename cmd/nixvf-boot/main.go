@@ -46,6 +46,7 @@ type flags struct {
 	UnsafeStore bool          `help:"Share the store even if root in the guest could write to it, as under vfkit with a single-user Nix."`
 	Address     bool          `help:"Say the guest's address on vfkit's NAT, once it is known."`
 	Leases      string        `default:"/var/db/dhcpd_leases" hidden:"" help:"The file where it is found."`
+	Rosetta     string        `hidden:"" help:"The file that is there where Rosetta is."`
 	Input       string        `placeholder:"FILE" help:"Type what a file, a FIFO or a device gives at the console, beside the keys of a terminal. Its end is not the VM's."`
 	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
 	Attach      string        `placeholder:"ID" help:"Take the console of a VM in the background to this terminal."`

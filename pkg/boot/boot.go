@@ -33,6 +33,7 @@ type Config struct {
 	UnsafeStore bool             // let a guest that could write to the store run
 	Address     bool             // say the guest's address on vfkit's NAT, once it is known
 	Leases      string           // the file where it is found
+	Rosetta     string           // the file that is there where Rosetta is
 	Detach      bool             // put the VM in the background once it runs
 	InputFile   string           // what is read from there goes to the console; "": nothing
 	Keeper      func() *exec.Cmd // starts this very command again, to be the keeper
@@ -49,6 +50,10 @@ const (
 	VFKit = "vfkit"
 	QEMU  = "qemu"
 )
+
+// RosettaFile is the program that macOS shares with Linux guests, where it is
+// installed.
+const RosettaFile = "/Library/Apple/usr/libexec/oah/RosettaLinux/rosetta"
 
 // DryRun returns, as shell commands, what Run would execute. Nothing is
 // created, and only the programs themselves are looked for.

@@ -49,6 +49,12 @@ type vmm interface {
 	helpers() []helper
 	// check reports all that the VMM itself is missing on this host.
 	check(context.Context) error
+	// checkPlan reports what of the document the VMM cannot do on this host, or
+	// should not.
+	checkPlan(*machine) error
+	// clearSockets removes what a VMM that was killed has left outside the VM's
+	// own directories. No VMM may run.
+	clearSockets()
 	// attach puts the VM's cards on a network of ours. The files are for the VMM
 	// to inherit, and the caller's to close.
 	attach(*network.Network) ([]*os.File, error)
@@ -138,7 +144,13 @@ func (m *machine) usesPty() bool {
 		func(d *config.VirtioSerial) bool { return d.UsesPty })
 }
 
+// raiseLimits lets the VMM's helpers hold many files open: virtiofsd has one for
+// each of a share that the guest remembers. Under vfkit a service of Apple's has
+// them, with limits of its own.
 func (m *machine) raiseLimits() {
+	if len(m.vmm.helpers()) == 0 {
+		return
+	}
 	if n, err := child.RaiseOpenFiles(); err != nil {
 		m.Warn("open files: the limit cannot be raised: %v", err)
 	} else if m.Verbose {

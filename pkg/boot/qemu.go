@@ -165,7 +165,11 @@ func (v *qemuVMM) stop() error {
 		return err
 	}
 	defer mon.Close()
-	return mon.Powerdown()
+	err = mon.Powerdown()
+	if refused := (*qemu.RefusedError)(nil); errors.As(err, &refused) {
+		return refusal(refused.Reason)
+	}
+	return err
 }
 
 func (v *qemuVMM) running() (bool, error) {
@@ -187,6 +191,12 @@ func (v *qemuVMM) terminals() ([]string, error) {
 	defer mon.Close()
 	return mon.Terminals()
 }
+
+// checkPlan has nothing to say: the translation has said it.
+func (v *qemuVMM) checkPlan(*machine) error { return nil }
+
+// clearSockets has nothing to do: QEMU's sockets are in the VM's directory.
+func (v *qemuVMM) clearSockets() {}
 
 // find returns the path of the first of several programs that is there; given,
 // if not empty, is the only choice.

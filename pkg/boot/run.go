@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/nixvf/nixvf/pkg/child"
@@ -29,6 +30,7 @@ type session struct {
 	logs     []*os.File
 	notes    chan string // what others have to say
 	forced   int         // the exit status when it was ended by force, else 0
+	refused  sync.Once   // the VMM does not ask the guest to stop, and that is said
 	sessionConsole
 }
 
@@ -68,6 +70,7 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 	if err := s.machine.vmm.serveVsock(); err != nil {
 		return err
 	}
+	s.machine.vmm.clearSockets()
 	log, err := s.openLog(s.machine.vmm.name())
 	if err != nil {
 		return err
@@ -159,6 +162,7 @@ func (s *session) openLog(name string) (*os.File, error) {
 func (s *session) close() {
 	if s.vmm != nil {
 		s.vmm.End()
+		s.machine.vmm.clearSockets()
 	}
 	for _, h := range s.helpers {
 		h.End()
@@ -213,27 +217,7 @@ func (s *session) lastLines() error {
 	return errors.Join(errs...)
 }
 
-// endOf is the error of a process that ended with a status of its own, or by a
-// signal of somebody else. It quotes the end of the log.
-func endOf(name string, status int, log string) error {
-	if status > 128 {
-		return fmt.Errorf("%s was ended by a signal: %v", name, syscall.Signal(status-128))
-	}
-	return fault.Hint(fmt.Errorf("%s ended with status %d%s", name, status, lastWords(log)), "its whole log is %s", log)
-}
-
 // failure is the error of a helper that ended before the VM did.
 func (s *session) failure(h *child.Process) error {
-	return fmt.Errorf("%s ended with status %d%s", h.Name, h.Status(), lastWords(s.place.Log(h.Name)))
-}
-
-// lastWords returns the end of a log for a message.
-func lastWords(path string) string {
-	const most = 400
-	data, err := os.ReadFile(path)
-	text := strings.TrimSpace(string(data))
-	if err != nil || text == "" {
-		return ""
-	}
-	return ": " + text[max(0, len(text)-most):]
+	return fmt.Errorf("%s ended with status %d%s", h.Name, h.Status(), lastWords(h.Name, s.place.Log(h.Name)))
 }

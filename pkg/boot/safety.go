@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/crc-org/vfkit/pkg/config"
 	"golang.org/x/sys/unix"
@@ -14,15 +13,6 @@ import (
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/fault"
 )
-
-// checkControl reports a control socket that anybody on this host could use:
-// vfkit's asks for no password.
-func (m *machine) checkControl() error {
-	if strings.HasPrefix(m.opts.RestfulURI, "tcp:") {
-		return fmt.Errorf("argv: --restful-uri %q: any user of this host could stop the VM there, only unix:// is taken", m.opts.RestfulURI)
-	}
-	return nil
-}
 
 // checkWrites reports shares that the guest must not write to and could. A VMM
 // that knows read-only shares keeps it from that; under vfkit root in the guest

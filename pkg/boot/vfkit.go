@@ -1,27 +1,22 @@
 package boot
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/crc-org/vfkit/pkg/cmdline"
 	"github.com/crc-org/vfkit/pkg/config"
-	"github.com/tidwall/gjson"
 
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/network"
+	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
 // oldestVfkit is the first version that is taken: earlier ones attach disks in
@@ -33,7 +28,7 @@ type vfkitVMM struct {
 	path    string
 	args    []string
 	version versions
-	rest    string   // path of the REST socket, "" when there is none
+	rest    vfkit.Endpoint
 	nets    []string // paths of the sockets that its network cards connect to
 }
 
@@ -43,14 +38,21 @@ func newVfkit(m *machine) (vmm, error) {
 		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
 	}
 	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:]), version: m.versions()}
-	if m.opts.RestfulURI == cmdline.DefaultRestfulURI {
-		v.rest = filepath.Join(m.sockets, "rest.sock")
-		v.args = append(v.args, "--restful-uri", "unix://"+v.rest)
+	if v.rest, err = vfkit.ParseEndpoint(m.opts.RestfulURI); err != nil {
+		return nil, fmt.Errorf("argv: --restful-uri %q: %w", m.opts.RestfulURI, err)
+	}
+	if v.rest.Network == "" {
+		v.rest = vfkit.Endpoint{Network: "unix", Address: filepath.Join(m.sockets, "rest.sock")}
+		v.args = append(v.args, "--restful-uri", v.rest.String()) // the last one counts
 	}
 	if err := v.moveCards(m); err != nil {
 		return nil, err
 	}
+	v.dropOptional(m)
 	v.moveConsole(m)
+	if m.opts.UseGUI {
+		m.Say("--gui: when its window is closed, the VM runs on without one")
+	}
 	if m.opts.LogLevel == "" && !m.Verbose {
 		v.args = append(v.args, "--log-level", "error")
 	}
@@ -108,6 +110,36 @@ func replaceDevice(args []string, old, new string) {
 	}
 }
 
+// dropOptional drops the devices that the document calls optional and this host
+// cannot have: Rosetta, without which vfkit would not start.
+func (v *vfkitVMM) dropOptional(m *machine) {
+	if _, err := os.Stat(m.Rosetta); err == nil {
+		return
+	}
+	for i := len(m.vm.Devices) - 1; i >= 0; i-- {
+		text := m.opts.Devices[i]
+		if _, ok := m.vm.Devices[i].(*config.RosettaShare); !ok || !slices.Contains(m.doc.Optional, text) {
+			continue
+		}
+		v.args = withoutDevice(v.args, text)
+		m.vm.Devices, m.opts.Devices = slices.Delete(m.vm.Devices, i, i+1), slices.Delete(m.opts.Devices, i, i+1)
+		m.Say("--device rosetta: dropped, Rosetta is not installed here (softwareupdate --install-rosetta)")
+	}
+}
+
+// withoutDevice returns args without the first --device that is device.
+func withoutDevice(args []string, device string) []string {
+	for i, arg := range args {
+		switch {
+		case arg == "--device="+device || arg == "-d"+device:
+			return slices.Delete(args, i, i+1)
+		case arg == device && i > 0 && (args[i-1] == "--device" || args[i-1] == "-d"):
+			return slices.Delete(args, i-1, i+1)
+		}
+	}
+	return args
+}
+
 // attach listens where the cards will connect.
 func (v *vfkitVMM) attach(n *network.Network) ([]*os.File, error) {
 	for _, path := range v.nets {
@@ -116,6 +148,20 @@ func (v *vfkitVMM) attach(n *network.Network) ([]*os.File, error) {
 		}
 	}
 	return nil, nil
+}
+
+func (v *vfkitVMM) checkPlan(m *machine) error {
+	return errors.Join(v.checkCPUs(m.vm), v.checkControl(m))
+}
+
+// checkCPUs reports more virtual CPUs than this host has:
+// Virtualization.framework takes no more.
+func (v *vfkitVMM) checkCPUs(vm *config.VirtualMachine) error {
+	if most := runtime.NumCPU(); vm.Vcpus > uint(most) {
+		err := fmt.Errorf("argv: --cpus %d: this host has %d, and vfkit takes no more", vm.Vcpus, most)
+		return fault.Hint(err, "nixvf-args --cpus, or virtualisation.cores, sets it")
+	}
+	return nil
 }
 
 // check looks at vfkit's version.
@@ -149,73 +195,6 @@ func CheckVfkitVersion(text string) error {
 	return nil
 }
 
-// restWait bounds one request to vfkit.
-const restWait = 2 * time.Second
-
-// callVfkit sends one request to vfkit's REST interface (vfkit's doc/usage.md,
-// section "Restful service") on a Unix socket and returns the answer.
-func callVfkit(socket, method, path, body string) ([]byte, error) {
-	if socket == "" {
-		return nil, errors.New("vfkit runs without a REST socket of ours")
-	}
-	client := http.Client{Timeout: restWait, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		},
-	}}
-	req, err := http.NewRequest(method, "http://vfkit"+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err == nil && resp.StatusCode/100 != 2 {
-		err = fmt.Errorf("vfkit: %s %s: %s", method, path, resp.Status)
-	}
-	return answer, err
-}
-
-func (v *vfkitVMM) stop() error {
-	_, err := callVfkit(v.rest, http.MethodPost, "/vm/state", `{"state": "Stop"}`)
-	return err
-}
-
-// running asks vfkit whether its VM runs. Without a socket of ours that has to be
-// believed.
-func (v *vfkitVMM) running() (bool, error) {
-	if v.rest == "" {
-		return true, nil
-	}
-	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/state", "")
-	return err == nil && gjson.GetBytes(answer, "state").String() == "VirtualMachineStateRunning", err
-}
-
-func (v *vfkitVMM) sockets() map[string]string {
-	if v.rest == "" {
-		return map[string]string{}
-	}
-	return map[string]string{"rest": v.rest}
-}
-
 // watch returns at once: vfkit goes on through a restart of the guest, of which
 // Virtualization.framework tells it nothing.
 func (v *vfkitVMM) watch(<-chan struct{}, func()) {}
-
-func (v *vfkitVMM) terminals() ([]string, error) {
-	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/inspect", "")
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, name := range gjson.GetBytes(answer, "devices.#.ptyName").Array() {
-		if name.String() != "" {
-			names = append(names, name.String())
-		}
-	}
-	return names, nil
-}

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -71,8 +72,18 @@ func (s *session) wait() error {
 	}
 }
 
+// askGuest has the VMM ask the guest to stop. That the VMM refuses to is said
+// once; that it cannot be reached yet only to who wants to know more.
 func (s *session) askGuest() {
-	if err := s.machine.vmm.stop(); err != nil && s.Verbose {
+	err := s.machine.vmm.stop()
+	var refused refusal
+	switch {
+	case errors.As(err, &refused):
+		s.refused.Do(func() {
+			s.tell("%s does not ask the guest to stop: %s; it is ended by force after %v, or at once when you ask again",
+				s.machine.vmm.name(), refused, s.StopTimeout)
+		})
+	case err != nil && s.Verbose:
 		s.tell("stop: %v", err)
 	}
 }

@@ -72,13 +72,10 @@ func (c *check) vfkit(given string) {
 	}
 }
 
-// rosettaLinux is the program that macOS shares with Linux guests.
-const rosettaLinux = "/Library/Apple/usr/libexec/oah/RosettaLinux/rosetta"
-
 func (c *check) rosetta() {
 	switch _, cpu := c.Platform(); {
 	case cpu != "arm64": // an Intel Mac needs none
-	case !c.Exists(rosettaLinux):
+	case !c.Exists(boot.RosettaFile):
 		c.warn("Rosetta", "softwareupdate --install-rosetta", "not installed: guests run no x86_64-linux programs")
 	default:
 		c.rosettaAge()

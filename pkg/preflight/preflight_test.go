@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nixvf/nixvf/pkg/boot"
 	"github.com/nixvf/nixvf/pkg/nix"
 )
 
@@ -34,7 +35,7 @@ func mac() *fake {
 			"/bin/vfkit --version":                    "vfkit version: v0.6.3\n",
 			"codesign -d --entitlements - /bin/vfkit": "Executable=/bin/vfkit\n[Dict]\n\t[Key] com.apple.security.virtualization\n\t[Value]\n\t\t[Bool] true\n",
 		},
-		files: []string{rosettaLinux}, free: 100 * gib,
+		files: []string{boot.RosettaFile}, free: 100 * gib,
 		settings: nix.Settings{System: "aarch64-darwin", Builders: "ssh://b aarch64-linux"},
 	}
 }

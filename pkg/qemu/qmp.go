@@ -52,6 +52,11 @@ func NewMonitor(conn net.Conn) (*Monitor, error) {
 // Close ends the connection; QEMU runs on.
 func (m *Monitor) Close() error { return m.conn.Close() }
 
+// RefusedError is QEMU's answer to a command that it does not carry out.
+type RefusedError struct{ Command, Reason string }
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("qmp: %s: %s", e.Command, e.Reason) }
+
 // Execute runs a command without arguments and stores its answer in result,
 // unless that is nil. Events that arrive in between are skipped.
 func (m *Monitor) Execute(command string, result any) error {
@@ -65,7 +70,7 @@ func (m *Monitor) Execute(command string, result any) error {
 		}
 		switch {
 		case r.Error != nil:
-			return fmt.Errorf("qmp: %s: %s", command, r.Error.Desc)
+			return &RefusedError{command, r.Error.Desc}
 		case r.Return == nil:
 		case result == nil:
 			return nil
