@@ -43,7 +43,7 @@ type flags struct {
 	QEMU        string        `name:"qemu" placeholder:"PATH" help:"Path of QEMU, if it is not in PATH."`
 	Virtiofsd   string        `name:"virtiofsd" placeholder:"PATH" help:"Path of virtiofsd, which serves shares to QEMU."`
 	StopTimeout time.Duration `default:"60s" help:"How long the guest may take to shut down before it is forced (${default})."`
-	UnsafeStore bool          `help:"Share the store even if root in the guest could write to it, as under vfkit with a single-user Nix."`
+	UnsafeStore bool          `help:"Share the store, or what it lies in, even if root in the guest could write to it, as under vfkit with a single-user Nix; and write to files in it."`
 	Address     bool          `help:"Say the guest's address on vfkit's NAT, once it is known."`
 	Leases      string        `default:"/var/db/dhcpd_leases" hidden:"" help:"The file where it is found."`
 	Rosetta     string        `hidden:"" help:"The file that is there where Rosetta is."`

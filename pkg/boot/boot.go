@@ -125,7 +125,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if err != nil {
 		return 1, err
 	}
-	if err := errors.Join(m.takeDisks(locks), m.shares.unchanged()); err != nil {
+	if err := errors.Join(m.takeDisks(locks), m.shares.unchanged(), m.seeShares()); err != nil {
 		return 1, err
 	}
 	m.raiseLimits()

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/crc-org/vfkit/pkg/cmdline"
 	"github.com/crc-org/vfkit/pkg/config"
@@ -79,6 +81,7 @@ type vmm interface {
 type helper struct {
 	name   string
 	socket string
+	dir    string // the directory that it shall serve
 	argv   []string
 }
 
@@ -92,6 +95,7 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	if m.opts, m.vm, err = vfkit.Parse(m.doc.Argv[1:]); err != nil {
 		return nil, prefix("argv", err)
 	}
+	m.makeAbsolute()
 	m.VMM = m.choose()
 	if err := m.planNetwork(); err != nil {
 		return nil, err
@@ -124,10 +128,45 @@ func (m *machine) choose() string {
 }
 
 // readOnly reports whether the guest must not write to a share: the document
-// says so, or it is the Nix store. A store that only an argv names, without a
-// document, is no less precious.
+// says so, or it is the Nix store, or the guest could write to the store through
+// it. A store that only an argv names, without a document, is no less precious.
 func (m *machine) readOnly(tag, dir string) bool {
-	return slices.Contains(m.doc.ReadOnly, tag) || inStore(dir)
+	if slices.Contains(m.doc.ReadOnly, tag) || inStore(dir) {
+		return true
+	}
+	_, reason := m.storeBehind(dir)
+	return reason != "" && !m.UnsafeStore
+}
+
+// makeAbsolute makes the paths of files absolute that argv gives as relative
+// ones: what vm:1.raw or fat:rw:/dir is to QEMU is no file.
+func (m *machine) makeAbsolute() {
+	absolute := func(paths ...*string) {
+		for _, p := range paths {
+			if *p != "" && !filepath.IsAbs(*p) {
+				*p = strings.TrimSuffix(m.Host.Dir, "/") + "/" + *p // as it stands: "link/.." is above where the link leads
+			}
+		}
+	}
+	if linux, ok := m.vm.Bootloader.(*config.LinuxBootloader); ok {
+		absolute(&linux.VmlinuzPath, &linux.InitrdPath)
+	}
+	for _, device := range m.vm.Devices {
+		switch d := device.(type) {
+		case *config.VirtioFs:
+			absolute(&d.SharedDir)
+		case *config.VirtioSerial:
+			absolute(&d.LogFile)
+		case *config.VirtioVsock:
+			absolute(&d.SocketURL)
+		case *config.VirtioBlk:
+			absolute(&d.ImagePath)
+		case *config.NVMExpressController:
+			absolute(&d.ImagePath)
+		case *config.USBMassStorage:
+			absolute(&d.ImagePath)
+		}
+	}
 }
 
 // usesStdio reports whether a console of a VM is on the VMM's stdin and

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,12 +95,33 @@ func (v *qemuVMM) addShares(ctx context.Context, m *machine) error {
 		return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) needs no root")
 	}
 	for _, s := range v.plan.Shares {
-		argv := daemon.Command(qemu.Served{
-			Dir: s.Dir, ReadOnly: m.readOnly(s.Tag, s.Dir), Store: inStore(s.Dir), Root: m.UID == 0,
-		})
-		v.shares = append(v.shares, helper{name: "virtiofsd", socket: s.Socket, argv: argv})
+		served := qemu.Served{Dir: s.Dir, ReadOnly: m.readOnly(s.Tag, s.Dir), Store: inStore(s.Dir), Root: m.UID == 0}
+		if served.ReadOnly && !daemon.ReadOnly && isRoot(s.Dir) {
+			err := fmt.Errorf("share %q: %s cannot share / read-only", s.Tag, path)
+			return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) can")
+		}
+		m.tellReadOnly(s)
+		v.shares = append(v.shares, helper{name: "virtiofsd", socket: s.Socket, dir: s.Dir, argv: daemon.Command(served)})
 	}
 	return nil
+}
+
+// tellReadOnly says that a share is read-only although nobody asked for it.
+func (m *machine) tellReadOnly(s qemu.Share) {
+	if slices.Contains(m.doc.ReadOnly, s.Tag) || inStore(s.Dir) || m.UnsafeStore {
+		return
+	}
+	if at, reason := m.storeBehind(s.Dir); reason != "" {
+		m.Warn("share %q: it is read-only, because root in the guest could write to %s through it (--unsafe-store allows that)", s.Tag, at)
+	}
+}
+
+// isRoot reports whether a directory is the root of the file system, which no
+// mount over itself makes read-only.
+func isRoot(dir string) bool {
+	root, err := os.Stat("/")
+	info, err2 := os.Stat(dir)
+	return err == nil && err2 == nil && os.SameFile(root, info)
 }
 
 func (v *qemuVMM) name() string      { return "qemu" }

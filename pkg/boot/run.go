@@ -127,6 +127,7 @@ func (s *session) startHelper(h helper) error {
 		return err
 	}
 	s.helpers = append(s.helpers, p)
+	go s.checkServed(p, h, log)
 	go func() {
 		<-p.Done()
 		s.noteFailure(p)

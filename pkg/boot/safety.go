@@ -3,9 +3,9 @@ package boot
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/crc-org/vfkit/pkg/config"
 	"golang.org/x/sys/unix"
@@ -23,23 +23,94 @@ func (m *machine) checkWrites() error {
 	}
 	var errs []error
 	for _, d := range config.FilterDevices[*config.VirtioFs](m.vm) {
-		info, err := os.Stat(d.SharedDir)
-		if err != nil || !m.readOnly(d.MountTag, d.SharedDir) {
-			continue // what is not there is reported elsewhere
+		if at, reason := m.storeBehind(d.SharedDir); reason != "" {
+			if !m.UnsafeStore {
+				err := fmt.Errorf("share %q: root in the guest could write to %s, because %s, and vfkit has no read-only shares",
+					d.MountTag, at, reason)
+				errs = append(errs, fault.Hint(err, "a multi-user installation of Nix protects the store; --unsafe-store trusts the guest"))
+			}
+			continue
 		}
-		reason := whyWritable(ownedBy(info, m.UID), m.UID, access(d.SharedDir, unix.W_OK) == nil)
-		switch {
-		case reason == "":
-		case !inStore(d.SharedDir):
+		if reason := m.whyWritable(d.SharedDir); reason != "" && m.readOnly(d.MountTag, d.SharedDir) {
 			m.Warn("share %q: vfkit has no read-only shares, and root in the guest could write to %s, because %s",
 				d.MountTag, d.SharedDir, reason)
-		case !m.UnsafeStore:
-			err := fmt.Errorf("share %q: root in the guest could write to %s, because %s, and vfkit has no read-only shares",
-				d.MountTag, d.SharedDir, reason)
-			errs = append(errs, fault.Hint(err, "a multi-user installation of Nix protects the store; --unsafe-store trusts the guest"))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkStore reports files in the store that would be written to: those that
+// are to be made there, and disk images that the guest may write to.
+func (m *machine) checkStore() error {
+	paths := m.logs()
+	for _, d := range m.images() {
+		if !d.ReadOnly {
+			paths = append(paths, d.ImagePath)
+		}
+	}
+	for _, d := range m.doc.Disks {
+		paths = append(paths, d.Path)
+	}
+	for _, d := range m.doc.Directories {
+		paths = append(paths, d.Path)
+	}
+	for _, f := range m.doc.Files {
+		paths = append(paths, f.To)
+	}
+	slices.Sort(paths)
+	var errs []error
+	for _, path := range slices.Compact(paths) {
+		if inStore(path) && !m.UnsafeStore {
+			err := fmt.Errorf("%s: the VM would write to the store there", path)
+			errs = append(errs, fault.Hint(err, "a disk image is attached without that by readonly, as in --device virtio-blk,path=PATH,readonly"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// storeBehind returns what of the store a guest could write to through a shared
+// directory, which is in the store or has the store in it, and why; no reason
+// when it could not. What lies above the store counts: who may write there can
+// put another store in its place.
+func (m *machine) storeBehind(dir string) (at, reason string) {
+	if inStore(dir) {
+		return dir, m.whyWritable(dir)
+	}
+	for _, at := range m.storePath(dir) {
+		if reason := m.whyWritable(at); reason != "" {
+			return at, reason
+		}
+	}
+	return "", ""
+}
+
+// storePath returns the directories from the store up to dir, none when the
+// store is not in it.
+func (m *machine) storePath(dir string) []string {
+	top, err := os.Stat(dir)
+	at, missing := filepath.EvalSymlinks(bootdoc.StoreDir)
+	if err != nil || missing != nil {
+		return nil
+	}
+	for path := []string{at}; ; path = append(path, at) {
+		if info, err := os.Stat(at); err == nil && os.SameFile(info, top) {
+			return path
+		}
+		if at == filepath.Dir(at) {
+			return nil
+		}
+		at = filepath.Dir(at)
+	}
+}
+
+// whyWritable says why this user can write to a directory, "" when he cannot,
+// or it is not there.
+func (m *machine) whyWritable(dir string) string {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return ""
+	}
+	return whyWritable(ownedBy(info, m.UID), m.UID, access(dir, unix.W_OK) == nil)
 }
 
 // whyWritable says why the user uid can write to a directory, "" when he
@@ -47,7 +118,7 @@ func (m *machine) checkWrites() error {
 func whyWritable(owner bool, uid int, writable bool) string {
 	switch {
 	case uid == 0:
-		return "vfkit runs as root"
+		return "nixvf-boot runs as root"
 	case owner:
 		return "it belongs to this user"
 	case writable:
@@ -76,23 +147,4 @@ func inStore(dir string) bool {
 			return false
 		}
 	}
-}
-
-// seen are the shared directories as they were when they were checked.
-type seen map[string]fs.FileInfo
-
-// unchanged reports a shared directory that has been replaced since, perhaps by
-// a link to somewhere else.
-func (s seen) unchanged() error {
-	var errs []error
-	for path, before := range s {
-		now, err := os.Stat(path)
-		if err == nil && !os.SameFile(before, now) {
-			err = errors.New("replaced by something else since it was checked")
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("share %s: %w", path, err))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -23,7 +23,7 @@ func TestWhyWritable(t *testing.T) {
 		{"single-user Nix", true, 501, true, "it belongs to this user"},
 		{"a mode that its owner can change", true, 501, false, "it belongs to this user"},
 		{"by its group or everybody", false, 501, true, "this user may write to it"},
-		{"root", false, 0, false, "vfkit runs as root"},
+		{"root", false, 0, false, "nixvf-boot runs as root"},
 	}
 	for _, tt := range tests {
 		if got := whyWritable(tt.owner, tt.uid, tt.writable); got != tt.want {

@@ -179,6 +179,10 @@ func TestDaemonCommand(t *testing.T) {
 			t.Errorf("%s: %s", tt.name, got)
 		}
 	}
+	d := Daemon{Path: "/v"}
+	if got := strings.Join(d.Command(Served{Dir: `/a\b\101,c`}), " "); !strings.Contains(got, ` source=/a\\b\\101\,c `) {
+		t.Errorf("not as libfuse reads it: %s", got)
+	}
 	if _, err := NewDaemon("/v", "usage: something else"); err == nil {
 		t.Error("another program passes for virtiofsd")
 	}

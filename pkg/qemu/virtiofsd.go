@@ -61,6 +61,11 @@ func (d Daemon) Command(s Served) []string {
 	return append(append(unshare, "sh", "-c", readOnlyMount, "sh", s.Dir), cmd...)
 }
 
+// optionEscape writes a value so that the C implementation reads it as it is:
+// libfuse takes a backslash before a character, or before three octal digits,
+// away from the options of -o, and ends a value at a comma (fuse_opt.c).
+var optionEscape = strings.NewReplacer(`\`, `\\`, ",", `\,`)
+
 // serve returns virtiofsd's own command line.
 func (d Daemon) serve(s Served) []string {
 	cache := "auto"
@@ -68,7 +73,7 @@ func (d Daemon) serve(s Served) []string {
 		cache = "always"
 	}
 	if !d.Rust {
-		return []string{d.Path, "--fd=3", "-o", "source=" + s.Dir, "-o", "sandbox=chroot", "-o", "cache=" + cache, "-o", "log_level=warn"}
+		return []string{d.Path, "--fd=3", "-o", "source=" + optionEscape.Replace(s.Dir), "-o", "sandbox=chroot", "-o", "cache=" + cache, "-o", "log_level=warn"}
 	}
 	sandbox := "chroot"
 	if !s.Root {
