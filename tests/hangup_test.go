@@ -3,12 +3,14 @@
 package tests
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestHangup takes the terminal away, or the reader of a pipe, together with a
@@ -44,6 +46,22 @@ func TestHangup(t *testing.T) {
 	}
 	expectNone(t, env)
 	expectStopped(t, log)
+}
+
+// TestUnread takes away the reader of a guest that prints nothing any more, which
+// nobody finds out by writing.
+func TestUnread(t *testing.T) {
+	document, env := standInDocument(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", filepath.Join(bin, "nixvf-boot")+" --vmm vfkit <"+document+" | head -n1; exit ${PIPESTATUS[0]}")
+	cmd.Env = append(os.Environ(), append(env, "VZ_GUEST=sleeps")...)
+	cmd.WaitDelay = time.Second
+	out, _ := cmd.Output() // its status is read off ProcessState
+	if got := cmd.ProcessState.ExitCode(); got != 128+int(syscall.SIGPIPE) || string(out) != "stand-in guest is up\r\n" {
+		t.Errorf("status %d, %q", got, out)
+	}
+	expectNone(t, env)
 }
 
 // expectStopped checks that the guest has shut down by itself.

@@ -38,7 +38,16 @@ func (b builder) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir+"/", "../cmd/...")
+	build := exec.Command("go", "build", "-o", dir+"/")
+	if asOnMac {
+		overlay, err := macOverlay(dir)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		build.Args = append(build.Args, "-overlay", overlay)
+	}
+	build.Args = append(build.Args, "../cmd/...")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return 1

@@ -8,7 +8,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -75,8 +74,10 @@ func (vm *VM) prepare(commands *bufio.Reader) error {
 	return nil
 }
 
-// attachmentInvalid is what the framework says, which gives no reason.
-const attachmentInvalid = "The storage device attachment is invalid."
+// refusal is why a machine does not start, as the framework puts it.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
 
 // lock locks a disk image for as long as the machine lives: another machine's
 // start fails then.
@@ -86,7 +87,7 @@ func (vm *VM) lock(disk machine.Disk) error {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	if err != nil && !disk.ReadOnly {
-		return errors.New(attachmentInvalid)
+		return refusal("The storage device attachment is invalid.") // it gives no reason
 	}
 	vm.kept = append(vm.kept, f)
 	return nil
