@@ -18,6 +18,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/qemu"
 	"github.com/nixvf/nixvf/pkg/sockets"
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
@@ -67,6 +68,11 @@ type vmm interface {
 	stop() error
 	// running reports whether the VM runs, an error if that cannot be known yet.
 	running() (bool, error)
+	// watchDisks calls failed each time an image cannot be read or written, until
+	// the VMM has ended.
+	watchDisks(ended <-chan struct{}, failed func(qemu.DiskError))
+	// resume lets a guest go on that is paused, for whatever reason.
+	resume() error
 	// sockets returns the paths of the VMM's own sockets, by purpose.
 	sockets() map[string]string
 	// terminals returns the pseudo-terminals that the VMM made for consoles.

@@ -171,7 +171,7 @@ func (v *qemuVMM) monitor(socket string) (*qemu.Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if socket == v.plan.Events {
+	if socket != v.plan.Monitor {
 		return qemu.NewMonitor(conn)
 	}
 	if err := conn.SetDeadline(time.Now().Add(monitorWait)); err != nil {

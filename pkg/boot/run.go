@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/nixvf/nixvf/pkg/child"
@@ -29,6 +30,7 @@ type session struct {
 	failed   chan *child.Process // a helper that ended first
 	logs     []*os.File
 	notes    chan string // what others have to say
+	stalled  atomic.Bool // the guest is paused for want of room for a disk
 	forced   int         // the exit status when it was ended by force, else 0
 	refused  sync.Once   // the VMM does not ask the guest to stop, and that is said
 	sessionConsole
@@ -52,6 +54,7 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	s.announce()
 	go s.tellVsock()
 	go s.watchRestarts()
+	go s.guardDisks()
 	go debug.FreeOSMemory() // what the start took, to make a disk for one
 	err = s.wait()
 	<-drained
@@ -205,7 +208,7 @@ func (s *session) outcome(err error) (int, error) {
 		}
 	default:
 	}
-	return status, errors.Join(err, s.lastLines())
+	return status, errors.Join(s.fullDisk(), err, s.lastLines())
 }
 
 // lastLines is what the guest printed last, one error a line: a guest that

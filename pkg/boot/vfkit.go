@@ -29,6 +29,7 @@ type vfkitVMM struct {
 	args    []string
 	version versions
 	rest    vfkit.Endpoint
+	images  []string // that it writes to
 	nets    []string // paths of the sockets that its network cards connect to
 }
 
@@ -37,7 +38,7 @@ func newVfkit(m *machine) (vmm, error) {
 	if err != nil {
 		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
 	}
-	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:]), version: m.versions()}
+	v := &vfkitVMM{path: path, args: slices.Clone(m.doc.Argv[1:]), version: m.versions(), images: m.written()}
 	if v.rest, err = vfkit.ParseEndpoint(m.opts.RestfulURI); err != nil {
 		return nil, fmt.Errorf("argv: --restful-uri %q: %w", m.opts.RestfulURI, err)
 	}

@@ -75,6 +75,7 @@ func (s *session) background() {
 	}
 	log, err := s.openLog("nixvf-boot")
 	if err == nil {
+		reserve(log, logReserve)
 		err = s.goBackground(log)
 	}
 	if err != nil {

@@ -18,6 +18,7 @@ const askAgain = 2 * time.Second
 // a terminal is closed, or at ^C to a whole pipeline.
 func (s *session) wait() error {
 	var limit, again <-chan time.Time
+	patience := s.StopTimeout
 	running := s.untilRunning()
 	asked := false
 	for {
@@ -32,7 +33,11 @@ func (s *session) wait() error {
 			s.vmm.End()
 			return err
 		case <-limit:
-			s.force(StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", s.StopTimeout))
+			if rest := s.StopTimeout - patience; rest > 0 && !s.stalled.Load() { // it goes on by now
+				patience, limit = s.StopTimeout, time.After(rest)
+				continue
+			}
+			s.force(StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", patience))
 			return nil
 		case <-again:
 			go s.askGuest()
@@ -66,7 +71,8 @@ func (s *session) wait() error {
 			s.note("%s: asking the guest to stop; once more forces it", why)
 			if first {
 				go s.askGuest()
-				limit, again = time.After(s.StopTimeout), time.After(askAgain)
+				patience = s.stopLimit()
+				limit, again = time.After(patience), time.After(askAgain)
 			}
 		}
 	}
@@ -75,6 +81,7 @@ func (s *session) wait() error {
 // askGuest has the VMM ask the guest to stop. That the VMM refuses to is said
 // once; that it cannot be reached yet only to who wants to know more.
 func (s *session) askGuest() {
+	s.wake()
 	err := s.machine.vmm.stop()
 	var refused refusal
 	switch {

@@ -18,7 +18,7 @@ func (t *translation) device(text string, device config.VirtioDevice) {
 		t.disk("virtio-blk-pci", d.DiskStorageConfig, d.DeviceIdentifier)
 	case *config.NVMExpressController:
 		// The specification has a controller say a serial number, and QEMU insists.
-		t.disk("nvme", d.DiskStorageConfig, fmt.Sprintf("nvme%d", t.disks))
+		t.disk("nvme", d.DiskStorageConfig, fmt.Sprintf("nvme%d", len(t.plan.Images)))
 	case *config.USBMassStorage:
 		t.usbStorage(d)
 	case *config.VirtioVsock:
@@ -79,9 +79,10 @@ var inputs = map[string]string{
 
 // disk adds an image on a device of the given kind; serial may be empty.
 func (t *translation) disk(kind string, d config.DiskStorageConfig, serial string) {
-	id := fmt.Sprintf("disk%d", t.disks)
-	t.disks++
-	drive := "if=none,id=" + id + ",format=raw,file=" + escape(d.ImagePath)
+	id := diskID(len(t.plan.Images))
+	t.plan.Images = append(t.plan.Images, d.ImagePath)
+	// What cannot be written is kept, and the guest paused, until it can be.
+	drive := "if=none,id=" + id + ",format=raw,werror=stop,file=" + escape(d.ImagePath)
 	if d.ReadOnly {
 		drive += ",readonly=on"
 	}

@@ -20,7 +20,12 @@ type Monitor struct {
 type reply struct {
 	Event string `json:"event"`
 	Data  struct {
-		Guest bool `json:"guest"` // it was the guest's doing
+		Guest     bool   `json:"guest"` // it was the guest's doing
+		Device    string `json:"device"`
+		Operation string `json:"operation"`
+		Action    string `json:"action"`
+		NoSpace   bool   `json:"nospace"`
+		Reason    string `json:"reason"`
 	} `json:"data"`
 	Return json.RawMessage `json:"return"`
 	Error  *struct {
@@ -99,11 +104,8 @@ func (m *Monitor) Powerdown() error { return m.Execute("system_powerdown", nil) 
 
 // Running reports whether the guest's CPUs run.
 func (m *Monitor) Running() (bool, error) {
-	var status struct {
-		Running bool `json:"running"`
-	}
-	err := m.Execute("query-status", &status)
-	return status.Running, err
+	s, err := m.status()
+	return s.Running, err
 }
 
 // Terminals returns the names of the pseudo-terminals that QEMU made for

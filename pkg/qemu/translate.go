@@ -56,6 +56,8 @@ type Plan struct {
 	Args     []string // its arguments
 	Monitor  string   // path of the QMP socket
 	Events   string   // path of another one, for who waits for events
+	Trouble  string   // and of one for who waits for trouble with disks
+	Images   []string // of the disks
 	Shares   []Share
 	CID      uint32 // the guest's vsock number, 0 when it has no port
 	Vsock    []Port
@@ -82,6 +84,7 @@ func Translate(opts *cmdline.Options, vm *config.VirtualMachine, host Host) (*Pl
 		Program: machine.program,
 		Monitor: filepath.Join(host.Sockets, "qmp.sock"),
 		Events:  filepath.Join(host.Sockets, "events.sock"),
+		Trouble: filepath.Join(host.Sockets, "trouble.sock"),
 	}}
 	t.refuseFlags(opts, vm)
 	t.machine(machine.machine, machine.cpu, vm)
@@ -99,7 +102,6 @@ type translation struct {
 	plan    *Plan
 	errs    []error
 	serials int // consoles so far; they share one controller
-	disks   int
 	nets    int
 	usb     bool // there is a USB controller
 }
@@ -155,6 +157,8 @@ func (t *translation) machine(machine, cpu string, vm *config.VirtualMachine) {
 		// One socket serves one connection at a time.
 		"-chardev", "socket,id=events,server=on,wait=off,path="+escape(t.plan.Events),
 		"-mon", "chardev=events,mode=control",
+		"-chardev", "socket,id=trouble,server=on,wait=off,path="+escape(t.plan.Trouble),
+		"-mon", "chardev=trouble,mode=control",
 		// A guest that panics tells QEMU, which fails (from 7.1 on), and does not restart to panic again.
 		"-device", "pvpanic-pci", "-action", "panic=exit-failure")
 }

@@ -24,7 +24,7 @@ func TestTranslate(t *testing.T) {
 	x86 := Host{System: "x86_64-linux", Sockets: "/run/vm"}
 	const base = "-nodefaults -no-user-config -machine q35,accel=tcg,memory-backend=mem -cpu max -smp 2 -m 512M " +
 		"-object memory-backend-memfd,id=mem,size=512M,share=on -chardev socket,id=qmp,server=on,wait=off,path=/run/vm/qmp.sock " +
-		"-mon chardev=qmp,mode=control -chardev socket,id=events,server=on,wait=off,path=/run/vm/events.sock -mon chardev=events,mode=control -device pvpanic-pci -action panic=exit-failure -display none -kernel /k -initrd /i -append console=hvc0 a=b,c"
+		"-mon chardev=qmp,mode=control -chardev socket,id=events,server=on,wait=off,path=/run/vm/events.sock -mon chardev=events,mode=control -chardev socket,id=trouble,server=on,wait=off,path=/run/vm/trouble.sock -mon chardev=trouble,mode=control -device pvpanic-pci -action panic=exit-failure -display none -kernel /k -initrd /i -append console=hvc0 a=b,c"
 	kvm := strings.NewReplacer("accel=tcg", "accel=kvm", "-cpu max", "-cpu host")
 	arm := strings.NewReplacer("q35,", "virt,gic-version=max,", "-cpu max", "-cpu max,pauth-impdef=on")
 	tests := []struct {
@@ -37,12 +37,12 @@ func TestTranslate(t *testing.T) {
 		{"kvm", Host{System: "x86_64-linux", Sockets: "/run/vm", KVM: true}, nil, kvm.Replace(base)},
 		{"arm64", Host{System: "aarch64-linux", Sockets: "/run/vm"}, nil, arm.Replace(base)},
 		{"disks", x86, []string{"virtio-blk,path=/a.raw", "virtio-blk,path=/b.raw,deviceId=b,readonly"},
-			base + " -drive if=none,id=disk0,format=raw,file=/a.raw -device virtio-blk-pci,drive=disk0" +
-				" -drive if=none,id=disk1,format=raw,file=/b.raw,readonly=on -device virtio-blk-pci,drive=disk1,serial=b"},
+			base + " -drive if=none,id=disk0,format=raw,werror=stop,file=/a.raw -device virtio-blk-pci,drive=disk0" +
+				" -drive if=none,id=disk1,format=raw,werror=stop,file=/b.raw,readonly=on -device virtio-blk-pci,drive=disk1,serial=b"},
 		{"other disks", x86, []string{"nvme,path=/a.raw", "usb-mass-storage,path=/b.iso,readonly", "usb-mass-storage,path=/c"},
-			base + " -drive if=none,id=disk0,format=raw,file=/a.raw -device nvme,drive=disk0,serial=nvme0" +
-				" -device qemu-xhci -drive if=none,id=disk1,format=raw,file=/b.iso,readonly=on -device usb-storage,drive=disk1" +
-				" -drive if=none,id=disk2,format=raw,file=/c -device usb-storage,drive=disk2"},
+			base + " -drive if=none,id=disk0,format=raw,werror=stop,file=/a.raw -device nvme,drive=disk0,serial=nvme0" +
+				" -device qemu-xhci -drive if=none,id=disk1,format=raw,werror=stop,file=/b.iso,readonly=on -device usb-storage,drive=disk1" +
+				" -drive if=none,id=disk2,format=raw,werror=stop,file=/c -device usb-storage,drive=disk2"},
 		{"a screen without a window", x86, []string{"virtio-gpu,width=1024,height=768", "virtio-input,pointing", "virtio-input,keyboard"},
 			base + " -device virtio-gpu-pci,xres=1024,yres=768 -device virtio-tablet-pci -device virtio-keyboard-pci"},
 		{"shares", x86, []string{"virtio-fs,sharedDir=/nix/store,mountTag=nix-store", "virtio-fs,sharedDir=/a,mountTag=b"},
