@@ -43,7 +43,7 @@ var edges = map[string][]string{
 	"preflight":  {"boot", "bootdoc", "child", "evalcache", "nix", "qemu"},
 	"qemu":       {"fault"},
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
-	"roots":      {"fault", "identity", "nix", "place"},
+	"roots":      {"bootdoc", "fault", "identity", "nix", "place"},
 	"sockets":    {"place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},

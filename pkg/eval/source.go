@@ -3,7 +3,8 @@ package eval
 import (
 	"context"
 	"encoding/json"
-	"os"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -19,27 +20,40 @@ type source struct {
 	tree *worktree.Tree
 }
 
-// source reads the work tree that ref names, meanwhile. The channel has nil for
-// a flake that is elsewhere, and when options say more of its inputs.
-func (e *evaluation) source(ref string) <-chan *source {
-	found := make(chan *source, 1)
-	go func() { found <- e.readSource(ref) }()
+// reading is a work tree that has been read. It holds no source for a flake that
+// is elsewhere, and when options say more of its inputs.
+type reading struct {
+	source *source
+	err    error // what nix would choke on
+}
+
+// source reads the work tree that ref names, meanwhile.
+func (e *evaluation) source(ref string) <-chan reading {
+	found := make(chan reading, 1)
+	go func() {
+		s, err := e.readSource(ref)
+		found <- reading{s, err}
+	}()
 	return found
 }
 
-func (e *evaluation) readSource(ref string) *source {
-	if !filepath.IsAbs(ref) || strings.Contains(ref, "?") || !e.nix.OnlySettings() {
-		return nil
+func (e *evaluation) readSource(ref string) (*source, error) {
+	if !filepath.IsAbs(ref) || strings.Contains(ref, "?") {
+		return nil, nil
 	}
 	dir, err := findFlake(ref, true)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	tree, err := worktree.Read(dir)
-	if err != nil || !tree.Tracks(filepath.Join(dir, "flake.nix")) {
-		return nil
+	var bad *worktree.NotRegularError
+	switch {
+	case errors.As(err, &bad):
+		return nil, fmt.Errorf("flake: %w", bad)
+	case err != nil || !tree.Tracks(filepath.Join(dir, "flake.nix")) || !e.nix.OnlySettings():
+		return nil, nil
 	}
-	return &source{dir, tree}
+	return &source{dir, tree}, nil
 }
 
 // locks reports whether the flake's lock file, if it needs one, says what its
@@ -49,14 +63,18 @@ func (s *source) locks(flake nix.Flake) bool {
 	if !s.tree.Tracks(file) {
 		return flake.LockedBy(nil)
 	}
-	lock, err := os.ReadFile(file)
+	lock, err := worktree.ReadRegular(file)
 	return err == nil && flake.LockedBy(lock)
 }
 
 // describe returns what nix says of a flake. It is not asked again about a work
 // tree that has not changed.
-func (e *evaluation) describe(ctx context.Context, ref string, found <-chan *source) (nix.Flake, error) {
-	s := <-found
+func (e *evaluation) describe(ctx context.Context, ref string, found <-chan reading) (nix.Flake, error) {
+	read := <-found
+	s := read.source
+	if read.err != nil {
+		return nix.Flake{}, read.err
+	}
 	if s == nil {
 		return e.nix.Metadata(ctx, ref)
 	}
@@ -76,7 +94,7 @@ func (e *evaluation) describe(ctx context.Context, ref string, found <-chan *sou
 	if !s.locks(flake) {
 		return flake, nil
 	}
-	if again := e.readSource(ref); again != nil && again.dir == s.dir && again.tree.State == s.tree.State {
+	if again, err := e.readSource(ref); err == nil && again != nil && again.dir == s.dir && again.tree.State == s.tree.State {
 		cache.Store(key, flake)
 	}
 	return flake, nil

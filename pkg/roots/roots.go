@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/identity"
 	"github.com/nixvf/nixvf/pkg/nix"
@@ -36,8 +37,19 @@ type Roots struct {
 // keeps the roots too.
 const heir = "heir"
 
-// Check reports store paths that are in the store no more.
+// Check reports paths that are no store paths, and store paths that are in the
+// store no more.
 func Check(paths []string) error {
+	for _, path := range paths {
+		if filepath.Dir(path) != bootdoc.StoreDir {
+			return fmt.Errorf("roots: %s is not directly in %s", path, bootdoc.StoreDir)
+		}
+	}
+	return checkPresent(paths)
+}
+
+// checkPresent reports paths that are not there.
+func checkPresent(paths []string) error {
 	var gone []string
 	for _, path := range paths {
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
@@ -78,7 +90,7 @@ func Take(ctx context.Context, vm place.VM, paths []string) (*Roots, error) {
 		return r, nil
 	}
 	<-r.done
-	if err := Check(paths); err != nil { // collected just before
+	if err := checkPresent(paths); err != nil { // collected just before
 		return nil, errors.Join(err, r.Release())
 	}
 	return r, nil
@@ -86,8 +98,7 @@ func Take(ctx context.Context, vm place.VM, paths []string) (*Roots, error) {
 
 // link has nix-store make the links: path, path-2 and so on.
 func link(ctx context.Context, path string, targets []string) error {
-	// Asked to realise a derivation, nix-store would build it.
-	targets = slices.DeleteFunc(slices.Clone(targets), func(t string) bool { return strings.HasSuffix(t, ".drv") })
+	targets = slices.DeleteFunc(slices.Clone(targets), builds)
 	if len(targets) == 0 {
 		return nil
 	}
@@ -100,6 +111,13 @@ func link(ctx context.Context, path string, targets []string) error {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
 	}
 	return nil
+}
+
+// builds reports whether nix-store would build a path that it is asked to
+// realise: a derivation, or a link that leads to one or into one.
+func builds(path string) bool {
+	real, err := filepath.EvalSymlinks(path)
+	return err != nil || strings.Contains(path+"/", ".drv/") || strings.Contains(real+"/", ".drv/")
 }
 
 // kept reports whether each of paths has a link in dir.

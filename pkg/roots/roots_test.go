@@ -102,6 +102,49 @@ func TestCollectedBefore(t *testing.T) {
 	}
 }
 
+// TestCheck refuses what is not directly in the store: nix-store would look for
+// the store path that it lies in.
+func TestCheck(t *testing.T) {
+	for path, want := range map[string]string{
+		"/nix/store/x.drv/x":       "is not directly in /nix/store",
+		"/home/ann/link":           "is not directly in /nix/store",
+		"/nix/store":               "is not directly in /nix/store",
+		"/nix/store/nixvf-nothing": "is in the store no more",
+	} {
+		if err := Check([]string{path}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestNothingIsBuilt keeps derivations from nix-store, which would build them,
+// whatever leads to one.
+func TestNothingIsBuilt(t *testing.T) {
+	vm, paths := machine(t)
+	dir := filepath.Dir(paths[0])
+	write(t, filepath.Join(dir, "go"), "")
+	write(t, filepath.Join(dir, "x.drv"), "")
+	write(t, filepath.Join(dir, "dir.drv", "x"), "")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Symlink("x.drv", filepath.Join(dir, "link")))
+	must(os.Symlink("link", filepath.Join(dir, "link-to-link")))
+	must(os.Symlink("dir.drv/x", filepath.Join(dir, "link-into")))
+	for _, name := range []string{"x.drv", "dir.drv/x", "link", "link-to-link", "link-into"} {
+		paths = append(paths, filepath.Join(dir, name))
+	}
+	r, err := Take(context.Background(), vm, paths)
+	must(err)
+	must(r.Wait())
+	if n := links(t, vm); n != 2 {
+		t.Errorf("%d links, want those of the first two paths", n)
+	}
+}
+
 // TestNoNixStore lets a VM run unprotected, and says so.
 func TestNoNixStore(t *testing.T) {
 	vm, paths := machine(t)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/format/index"
+	"golang.org/x/sys/unix"
 )
 
 // repository is where git keeps what belongs to a work tree, and what belongs to
@@ -29,7 +30,7 @@ func openRepository(top string) (repository, error) {
 		return r, err
 	}
 	if !info.IsDir() {
-		text, err := os.ReadFile(r.own)
+		text, err := ReadRegular(r.own)
 		path, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
 		if err != nil || !ok {
 			return r, errors.Join(err, ErrUnknown)
@@ -37,7 +38,7 @@ func openRepository(top string) (repository, error) {
 		r.own = from(top, path)
 	}
 	r.common = r.own
-	text, err := os.ReadFile(filepath.Join(r.own, "commondir"))
+	text, err := ReadRegular(filepath.Join(r.own, "commondir"))
 	if err == nil {
 		r.common = from(r.own, strings.TrimSpace(string(text)))
 	}
@@ -46,6 +47,50 @@ func openRepository(top string) (repository, error) {
 	}
 	return r, err
 }
+
+// maxFile is the size in bytes of any other file of git's that is read.
+const maxFile = maxBytes
+
+// ReadRegular reads a file that is a regular one and not too large: who made
+// the repository may have put anything there.
+func ReadRegular(path string) ([]byte, error) {
+	f, err := openRegular(path, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile))
+}
+
+// openRegular opens a regular file of at most size bytes. It waits for nobody,
+// as the opening of a FIFO would.
+func openRegular(path string, size int64) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		err = &NotRegularError{path}
+	case err == nil && info.Size() > size:
+		err = ErrUnknown
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// NotRegularError is the error about something in the place of one of git's
+// files at which git, and with it Nix, would wait or read on without an end.
+type NotRegularError struct{ Path string }
+
+func (e *NotRegularError) Error() string { return e.Path + " is not a regular file" }
+
+// Unwrap returns [ErrUnknown].
+func (e *NotRegularError) Unwrap() error { return ErrUnknown }
 
 // from is a path as it is meant in dir.
 func from(dir, path string) string {
@@ -58,11 +103,11 @@ func from(dir, path string) string {
 // describe writes which commit is checked out, and what makes a difference to
 // how git compares it with the work tree.
 func (r repository) describe(w io.Writer) error {
-	head, err := os.ReadFile(filepath.Join(r.own, "HEAD"))
+	head, err := ReadRegular(filepath.Join(r.own, "HEAD"))
 	if err != nil {
 		return err
 	}
-	config, err := os.ReadFile(filepath.Join(r.common, "config"))
+	config, err := ReadRegular(filepath.Join(r.common, "config"))
 	if err != nil || bytes.Contains(bytes.ToLower(config), []byte("worktree")) { // it is elsewhere, or has more settings
 		return errors.Join(err, ErrUnknown)
 	}
@@ -73,10 +118,16 @@ func (r repository) describe(w io.Writer) error {
 	files := append(personal(), "/etc/gitconfig", filepath.Join(r.common, "packed-refs"),
 		filepath.Join(r.common, "shallow"), filepath.Join(r.common, "info/attributes"))
 	if ref, ok := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: "); ok {
+		if !filepath.IsLocal(ref) || !strings.HasPrefix(ref, "refs/") {
+			return ErrUnknown
+		}
 		files = append(files, filepath.Join(r.common, ref))
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := ReadRegular(file)
+		if !strings.HasPrefix(file, r.common+"/") && errors.Is(err, ErrUnknown) {
+			return ErrUnknown // the user's own
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -105,16 +156,13 @@ const maxIndex = maxFiles * 512
 // index writes what git has in its index, without the times by which it sees
 // changes, and returns the sorted paths.
 func (r repository) index(w io.Writer) ([]string, error) {
-	f, err := os.Open(filepath.Join(r.own, "index"))
+	f, err := openRegular(filepath.Join(r.own, "index"), maxIndex)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.Size() > maxIndex {
-		return nil, errors.Join(err, ErrUnknown)
-	}
 	var all index.Index
-	if err := index.NewDecoder(bufio.NewReader(f)).Decode(&all); err != nil {
+	if err := index.NewDecoder(bufio.NewReader(io.LimitReader(f, maxIndex))).Decode(&all); err != nil {
 		return nil, errors.Join(err, ErrUnknown)
 	}
 	if len(all.Entries) > maxFiles {

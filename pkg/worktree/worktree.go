@@ -145,7 +145,7 @@ func content(path string, info fs.FileInfo) (string, error) {
 		kind = "none"
 	case info.Mode().IsRegular():
 		kind = fmt.Sprintf("file %o", info.Mode().Perm()&0o100)
-		data, err = os.ReadFile(path)
+		data, err = ReadRegular(path)
 	case info.Mode().Type() == fs.ModeSymlink:
 		var target string
 		kind = "link"

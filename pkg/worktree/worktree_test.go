@@ -256,3 +256,65 @@ func TestUnknown(t *testing.T) {
 		t.Errorf("git looks elsewhere: %v", err)
 	}
 }
+
+// TestHostile is about repositories that somebody made to stall or exhaust who
+// reads them.
+func TestHostile(t *testing.T) {
+	replace := func(name string, with func(path string) error) func(string) error {
+		return func(top string) error {
+			path := filepath.Join(top, name)
+			return errors.Join(os.RemoveAll(path), with(path))
+		}
+	}
+	fifo := func(path string) error { return syscall.Mkfifo(path, 0o600) }
+	zeros := func(path string) error { return os.Symlink("/dev/zero", path) }
+	text := func(text string) func(string) error {
+		return func(path string) error { return os.WriteFile(path, []byte(text), 0o600) }
+	}
+	huge := func(path string) error { return errors.Join(text("")(path), os.Truncate(path, 1<<40)) }
+	whole := newTree(t)
+	for name, change := range map[string]func(top string) error{
+		"HEAD a FIFO":          replace(".git/HEAD", fifo),
+		"HEAD without an end":  replace(".git/HEAD", zeros),
+		"a huge HEAD":          replace(".git/HEAD", huge),
+		"a ref outside":        replace(".git/HEAD", text("ref: ../../../../../../../../../../dev/zero\n")),
+		"a ref that climbs":    replace(".git/HEAD", text("ref: refs/../../../../../../../../../../dev/zero\n")),
+		"an absolute ref":      replace(".git/HEAD", text("ref: /dev/zero\n")),
+		"a ref without an end": replace(".git/refs/heads/main", zeros),
+		"config a FIFO":        replace(".git/config", fifo),
+		"packed-refs a FIFO":   replace(".git/packed-refs", fifo),
+		"commondir a FIFO":     replace(".git/commondir", fifo),
+		"commondir elsewhere":  replace(".git/commondir", text("/dev/zero")),
+		"index a FIFO":         replace(".git/index", fifo),
+		"index without an end": replace(".git/index", zeros),
+		".git a FIFO":          replace(".git", fifo),
+		".git without an end":  replace(".git", zeros),
+	} {
+		t.Run(name, func(t *testing.T) {
+			top := filepath.Join(t.TempDir(), "tree")
+			if err := errors.Join(exec.Command("cp", "-a", whole, top).Run(), change(top)); err != nil {
+				t.Fatal(err)
+			}
+			read := make(chan error, 1)
+			go func() {
+				_, err := Read(top)
+				read <- err
+			}()
+			select {
+			case err := <-read:
+				if err == nil {
+					t.Error("its state is told")
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("it stalls")
+			}
+		})
+	}
+	path := filepath.Join(t.TempDir(), "flake.lock")
+	if err := zeros(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadRegular(path); !errors.Is(err, ErrUnknown) {
+		t.Errorf("a lock file without an end: %v", err)
+	}
+}
