@@ -127,6 +127,43 @@ func TestOtherMachine(t *testing.T) {
 	}
 }
 
+// driveSettings is what a VM's settings say of its disks beside the root.
+type driveSettings struct {
+	Empty, Drives any
+	Warnings      []string
+}
+
+// A disk keeps the serial number that the configuration gives it, the user's own
+// raw images are attached, and what is left out of either is said.
+func TestDrives(t *testing.T) {
+	samples := lookAt[driveSettings](t, "drives-.*", `c: {
+		empty = c.nixvf.settings.emptyDiskImages;
+		drives = c.nixvf.settings.qemu.drives;
+		inherit (c.nixvf) warnings;
+	}`)
+	const empty = `[512,{"driveConfig":{"deviceExtraOpts":{"serial":"data"}},"size":64}]`
+	const drives = `[{"deviceExtraOpts":{"serial":"own"},"file":"$PWD/own.raw"},{"file":"/dev/disk/by-id/usb-stick"}]`
+	for name, s := range samples {
+		want, warned := empty, 3
+		if name == "drives-25.11" && os.Getenv("NIXPKGS") == "" {
+			want, warned = "[512,64]", 2
+		}
+		if got, err := json.Marshal(s.Empty); string(got) != want {
+			t.Errorf("%s: empty disks %s, %v", name, got, err)
+		}
+		if got, err := json.Marshal(s.Drives); string(got) != drives {
+			t.Errorf("%s: drives %s, %v", name, got, err)
+		}
+		if all := strings.Join(s.Warnings, "\n"); len(s.Warnings) != warned || !strings.Contains(all, "old.qcow2") ||
+			!strings.Contains(all, "system.img") || strings.Contains(all, "logical_block_size") != (warned == 3) {
+			t.Errorf("%s: warnings %q", name, s.Warnings)
+		}
+	}
+	if len(samples) == 0 {
+		t.Error("no samples")
+	}
+}
+
 // No definition of the module's, or of qemu-vm.nix for the VM, conflicts with a
 // configuration that sets the option to another value, however it does that.
 func TestNoConflict(t *testing.T) {

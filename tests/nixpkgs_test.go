@@ -192,7 +192,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if hint := slices.Contains(hinted, name); hint != (len(s.Hints) > 0) {
 		t.Errorf("hints %q", s.Hints)
 	}
-	if warned := name == "ignored" || name == "useEFIBoot" || name == "newer"; warned != (len(s.Warnings) > 0) {
+	if warned := name == "drives" || name == "ignored" || name == "useEFIBoot" || name == "newer"; warned != (len(s.Warnings) > 0) {
 		t.Errorf("warnings %q", s.Warnings)
 	}
 	if last := s.KernelParams[len(s.KernelParams)-1]; last != "console=hvc0" {

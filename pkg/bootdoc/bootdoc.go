@@ -7,6 +7,8 @@
 // environment: paths that hold shell expansions stay as they are.
 package bootdoc
 
+import "encoding/json"
+
 // Version is the version of the document that this package reads and writes.
 const Version = 1
 
@@ -49,7 +51,8 @@ type Virtualisation struct {
 	DiskImage             *string                    `json:"diskImage"`  // nil: no disk, root on tmpfs
 	DiskSize              int                        `json:"diskSize"`   // MiB
 	UseDefaultFilesystems bool                       `json:"useDefaultFilesystems"`
-	EmptyDiskImages       []int                      `json:"emptyDiskImages"` // MiB each
+	EmptyDiskImages       []EmptyDisk                `json:"emptyDiskImages"`
+	QEMU                  QEMU                       `json:"qemu,omitzero"`
 	SharedDirectories     map[string]SharedDirectory `json:"sharedDirectories"`
 	ForwardPorts          []ForwardPort              `json:"forwardPorts"`
 	Graphics              bool                       `json:"graphics"`
@@ -61,6 +64,44 @@ type Virtualisation struct {
 	Nixvf                 Nixvf                      `json:"nixvf"`
 
 	raw *source // what was read, to be written again
+}
+
+// EmptyDisk is one element of virtualisation.emptyDiskImages. Without a serial
+// number it is its size alone, as in NixOS up to 25.11.
+type EmptyDisk struct {
+	Size        int         `json:"size"` // MiB
+	DriveConfig DriveConfig `json:"driveConfig"`
+}
+
+// MarshalJSON writes the shorter of the two forms.
+func (d EmptyDisk) MarshalJSON() ([]byte, error) {
+	if d.DriveConfig == (DriveConfig{}) {
+		return json.Marshal(d.Size)
+	}
+	type plain EmptyDisk
+	return json.Marshal(plain(d))
+}
+
+// DriveConfig is what NixOS has for QEMU's disks and other VMMs can do too.
+type DriveConfig struct {
+	DeviceExtraOpts DeviceOptions `json:"deviceExtraOpts"`
+}
+
+// DeviceOptions holds the serial number, by which the guest knows a disk as
+// /dev/disk/by-id/virtio-SERIAL.
+type DeviceOptions struct {
+	Serial string `json:"serial,omitempty"`
+}
+
+// QEMU is virtualisation.qemu: the user's own disks.
+type QEMU struct {
+	Drives []Drive `json:"drives,omitempty"`
+}
+
+// Drive is one element of virtualisation.qemu.drives: a raw image that exists.
+type Drive struct {
+	File string `json:"file"` // on the host; may hold shell expansions
+	DriveConfig
 }
 
 // SharedDirectory is one element of virtualisation.sharedDirectories; its key
@@ -122,7 +163,7 @@ func Defaults(name string) Virtualisation {
 		DiskImage:             &image,
 		DiskSize:              1024,
 		UseDefaultFilesystems: true,
-		EmptyDiskImages:       []int{},
+		EmptyDiskImages:       []EmptyDisk{},
 		SharedDirectories: map[string]SharedDirectory{
 			StoreTag: {Source: StoreDir, Target: "/nix/.ro-store"},
 		},

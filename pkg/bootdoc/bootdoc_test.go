@@ -40,8 +40,25 @@ const full = `{
     "useDefaultFilesystems": false,
     "emptyDiskImages": [
       512,
-      1024
+      {
+        "size": 1024,
+        "driveConfig": {
+          "deviceExtraOpts": {
+            "serial": "data"
+          }
+        }
+      }
     ],
+    "qemu": {
+      "drives": [
+        {
+          "file": "./own.raw",
+          "deviceExtraOpts": {
+            "serial": "own"
+          }
+        }
+      ]
+    },
     "sharedDirectories": {
       "nix-store": {
         "source": "/nix/store",
@@ -104,7 +121,8 @@ func fullDocument() *Document {
 		Roots:        []string{"/nix/store/a-nixos", "/nix/store/d-closure"},
 		Virtualisation: Virtualisation{
 			Cores: 4, MemorySize: 4096, DiskImage: ptr("./web.raw"), DiskSize: 20480,
-			EmptyDiskImages: []int{512, 1024},
+			EmptyDiskImages: []EmptyDisk{{Size: 512}, {Size: 1024, DriveConfig: serial("data")}},
+			QEMU:            QEMU{Drives: []Drive{{File: "./own.raw", DriveConfig: serial("own")}}},
 			SharedDirectories: map[string]SharedDirectory{
 				"nix-store": {Source: "/nix/store", Target: "/nix/.ro-store"},
 				"xchg":      {Source: `"$TMPDIR"/xchg`, Target: "/tmp/xchg", Writable: true},
@@ -197,9 +215,15 @@ func TestParseErrors(t *testing.T) {
 			"virtualisation.memorySize: -1 is not a whole number from 1 to 1073741824",
 			"virtualisation.diskSize: 1.5 is not a whole number from 1 to 1073741824"}},
 		{settings(`"diskImage":""`), []string{"virtualisation.diskImage: an empty string; null means no disk"}},
-		{settings(`"emptyDiskImages":[0,{}]`), []string{
+		{settings(`"emptyDiskImages":[0,{},{"size":1,"driveConfig":{"deviceExtraOpts":{"serial":"a,b"}}},"1"]`), []string{
 			"virtualisation.emptyDiskImages[0]: 0 is not a whole number from 1 to 1073741824",
-			"virtualisation.emptyDiskImages[1]: an object, where a number is wanted"}},
+			"virtualisation.emptyDiskImages[3]: a string, where a number is wanted",
+			"virtualisation.emptyDiskImages[1].size: missing",
+			`virtualisation.emptyDiskImages[2].driveConfig.deviceExtraOpts.serial: serial number "a,b" is not of at most 20 letters, digits and signs without a comma`,
+		}},
+		{settings(`"qemu":{"drives":[{},{"file":"/x","deviceExtraOpts":{"serial":"123456789012345678901"}}]}`), []string{
+			"virtualisation.qemu.drives[0].file: missing or empty",
+			`virtualisation.qemu.drives[1].deviceExtraOpts.serial: serial number "123456789012345678901" is not of at most 20 letters, digits and signs without a comma`}},
 		{settings(`"sharedDirectories":{"a,b":{"source":"/x"},"":{"source":"/x"},"t":{"target":"m"},"u":3}`), []string{
 			`virtualisation.sharedDirectories.a,b: mount tag "a,b" holds a comma, which vfkit cannot take`,
 			`virtualisation.sharedDirectories: mount tag "" is not of 1 to 36 bytes`,
@@ -343,6 +367,8 @@ func TestMarshalChanged(t *testing.T) {
 		t.Errorf("%v, unknown keys are lost: %s", err, out)
 	}
 }
+
+func serial(s string) DriveConfig { return DriveConfig{DeviceExtraOpts: DeviceOptions{Serial: s}} }
 
 // Each field, however deep, is in the full document above with another value
 // than the one that a missing key means, so that the reader forgets none.

@@ -153,6 +153,32 @@ func absolute(o *strictjson.Object, key, p string) string {
 	return p
 }
 
+func readEmptyDisk(disk strictjson.IntOrObject) EmptyDisk {
+	if disk.Object == nil {
+		return EmptyDisk{Size: int(disk.Int)}
+	}
+	if !disk.Object.Has("size") {
+		disk.Object.Errorf("size", "missing")
+	}
+	d := EmptyDisk{Size: int(disk.Object.Int("size", 0, 1, maxMiB))}
+	if c := disk.Object.Object("driveConfig"); c != nil {
+		d.DriveConfig = readDriveConfig(c)
+	}
+	return d
+}
+
+func readDriveConfig(o *strictjson.Object) (c DriveConfig) {
+	opts := o.Object("deviceExtraOpts")
+	if opts == nil {
+		return c
+	}
+	c.DeviceExtraOpts.Serial = opts.String("serial", "")
+	if err := CheckSerial(c.DeviceExtraOpts.Serial); err != nil {
+		opts.Errorf("serial", "%v", err)
+	}
+	return c
+}
+
 func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	v := Defaults(name)
 	if o == nil {
@@ -163,8 +189,13 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	v.DiskSize = int(o.Int("diskSize", int64(v.DiskSize), 1, maxMiB))
 	v.DiskImage = readDiskImage(o, v.DiskImage)
 	v.UseDefaultFilesystems = o.Bool("useDefaultFilesystems", v.UseDefaultFilesystems)
-	for _, mib := range o.Ints("emptyDiskImages", 1, maxMiB) {
-		v.EmptyDiskImages = append(v.EmptyDiskImages, int(mib))
+	for _, disk := range o.IntsOrObjects("emptyDiskImages", 1, maxMiB) {
+		v.EmptyDiskImages = append(v.EmptyDiskImages, readEmptyDisk(disk))
+	}
+	if q := o.Object("qemu"); q != nil {
+		for _, d := range q.Objects("drives") {
+			v.QEMU.Drives = append(v.QEMU.Drives, Drive{File: d.Required("file"), DriveConfig: readDriveConfig(d)})
+		}
 	}
 	if shares := o.Object("sharedDirectories"); shares != nil {
 		v.SharedDirectories = readShares(shares)
@@ -253,6 +284,20 @@ func CheckTag(tag string) error {
 		return fmt.Errorf("mount tag %q holds a comma, which vfkit cannot take", tag)
 	case !utf8.ValidString(tag) || strings.ContainsFunc(tag, unicode.IsControl):
 		return fmt.Errorf("mount tag %q holds a control character", tag)
+	}
+	return nil
+}
+
+// maxSerial is how much of a disk's serial number the guest sees, in bytes
+// (virtio 1.2, 5.2.6: VIRTIO_BLK_ID_BYTES).
+const maxSerial = 20
+
+// CheckSerial reports a serial number of a disk that a guest cannot see whole, or
+// that vfkit cannot parse.
+func CheckSerial(serial string) error {
+	unprintable := func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }
+	if len(serial) > maxSerial || strings.ContainsFunc(serial, unprintable) {
+		return fmt.Errorf("serial number %q is not of at most %d letters, digits and signs without a comma", serial, maxSerial)
 	}
 	return nil
 }

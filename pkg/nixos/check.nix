@@ -125,7 +125,8 @@ in
       )
       ++ map (
         name: "virtualisation.${name} is unknown to this nixvf and has no effect${where name}"
-      ) (setByUser unknown);
+      ) (setByUser unknown)
+      ++ (import ./drives.nix { inherit config lib; }).warnings;
 
     hints =
       config.nixvf.notes

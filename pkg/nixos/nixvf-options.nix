@@ -11,6 +11,13 @@ let
   cfg = config.virtualisation;
   inherit (lib) mkOption types;
 
+  drives = import ./drives.nix { inherit config lib; };
+  serialOf =
+    drive:
+    lib.optionalAttrs (drive.deviceExtraOpts.serial or null != null) {
+      deviceExtraOpts = { inherit (drive.deviceExtraOpts) serial; };
+    };
+
   # Missing in a document means the default, as null does here.
   given = lib.filterAttrs (_: value: value != null);
 in
@@ -103,7 +110,16 @@ in
       ;
     useHostCerts = cfg.useHostCerts or false;
     # Plain numbers until 26.05, { size; driveConfig; } since.
-    emptyDiskImages = map (disk: if lib.isInt disk then disk else disk.size) cfg.emptyDiskImages;
+    emptyDiskImages = map (
+      disk:
+      if lib.isInt disk then
+        disk
+      else if serialOf (disk.driveConfig or { }) == { } then
+        disk.size
+      else
+        { inherit (disk) size; driveConfig = serialOf disk.driveConfig; }
+    ) cfg.emptyDiskImages;
+    qemu.drives = map (drive: { inherit (drive) file; } // serialOf drive) (lib.filter drives.isRaw drives.own);
     forwardPorts = map (port: {
       inherit (port) from proto;
       host = { inherit (port.host) address port; };

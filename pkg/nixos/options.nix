@@ -30,9 +30,10 @@ in
   cores = honoured "";
   diskImage = honoured "the default is `$NIXVF_STATE/<name>.raw`, in the VM's state directory; a `.qcow2` becomes a `.raw` beside it";
   diskSize = honoured "in MiB";
-  emptyDiskImages = honoured "sizes in MiB; a `driveConfig` is QEMU's and has no effect";
+  emptyDiskImages = honoured "sizes in MiB; of a `driveConfig`, `deviceExtraOpts.serial`, at most 20 bytes: the disk is `/dev/disk/by-id/virtio-SERIAL`";
   fileSystems = honoured "9p becomes virtiofs; `mkForce { }`, which would mount the host's own disks, is refused";
   forwardPorts = honoured "";
+  "qemu.drives" = honoured "raw images that exist, with their `deviceExtraOpts.serial`; others are left out with a warning";
   graphics = honoured "the default is false: the console is the terminal";
   "host.pkgs" = honoured "nothing to do: nixvf runs the host's programs";
   memorySize = honoured "in MiB";
@@ -63,7 +64,6 @@ in
   nixStore9pCache = ignored about9p;
   "qemu.consoles" = ignored "the console is hvc0; use boot.kernelParams for others";
   "qemu.diskInterface" = ignored "disks are virtio";
-  "qemu.drives" = ignored "${qemuOnly}; use virtualisation.emptyDiskImages for more disks";
   "qemu.enableSharedMemory" = ignored qemuOnly;
   "qemu.forceAccel" = ignored qemuOnly;
   "qemu.guestAgent.enable" = ignored "the agent has no channel to the host";

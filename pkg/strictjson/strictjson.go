@@ -173,6 +173,25 @@ func (o *Object) Ints(key string, low, high int64) []int64 {
 	return array(o, key, func(key string, v gjson.Result) (int64, bool) { return o.number(key, v, low, high) })
 }
 
+// IntOrObject is an element of an array: an object, or a number where that is nil.
+type IntOrObject struct {
+	Int    int64
+	Object *Object
+}
+
+// IntsOrObjects returns the array at key, whose elements are numbers from low to
+// high or objects; nil when it is absent.
+func (o *Object) IntsOrObjects(key string, low, high int64) []IntOrObject {
+	return array(o, key, func(key string, v gjson.Result) (e IntOrObject, ok bool) {
+		if v.IsObject() {
+			e.Object, ok = o.object(key, v)
+		} else {
+			e.Int, ok = o.number(key, v, low, high)
+		}
+		return e, ok
+	})
+}
+
 // Object returns the object at key; nil when it is absent.
 func (o *Object) Object(key string) *Object {
 	if !o.Has(key) {

@@ -1,6 +1,7 @@
 package vfkit
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -32,21 +33,29 @@ func (b *builder) disks() {
 		}
 		b.disk(root, rootSerial)
 	}
-	for i, mib := range v.EmptyDiskImages {
+	for i, empty := range v.EmptyDiskImages {
 		b.disk(launchdoc.Disk{
 			Path:      b.path("virtualisation.emptyDiskImages", fmt.Sprintf("$TMPDIR/empty%d.raw", i)),
-			Size:      int64(mib) << 20,
+			Size:      int64(empty.Size) << 20,
 			Format:    launchdoc.FormatNone,
 			Temporary: !b.Host.KeepsTMPDIR(),
-		}, fmt.Sprintf("empty%d", i))
+		}, cmp.Or(empty.DriveConfig.DeviceExtraOpts.Serial, fmt.Sprintf("empty%d", i)))
+	}
+	for i, drive := range v.QEMU.Drives {
+		b.device(b.path(fmt.Sprintf("virtualisation.qemu.drives[%d].file", i), drive.File), drive.DeviceExtraOpts.Serial)
 	}
 }
 
 // disk adds a disk; serial is the number by which the guest can know it.
 func (b *builder) disk(disk launchdoc.Disk, serial string) {
 	b.doc.Disks = append(b.doc.Disks, disk)
-	device, err := config.VirtioBlkNew(disk.Path)
-	if err == nil {
+	b.device(disk.Path, serial)
+}
+
+// device adds a disk's device.
+func (b *builder) device(path, serial string) {
+	device, err := config.VirtioBlkNew(path)
+	if err == nil && serial != "" {
 		device.SetDeviceIdentifier(serial)
 	}
 	b.add(device, err)

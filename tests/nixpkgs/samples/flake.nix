@@ -74,6 +74,41 @@
             };
           })
         ];
+        drives = [
+          (vm (
+            { release, ... }:
+            {
+              virtualisation.emptyDiskImages = [
+                512
+                (
+                  if release == "25.11" then
+                    64
+                  else
+                    {
+                      size = 64;
+                      driveConfig.deviceExtraOpts.serial = "data";
+                      driveConfig.deviceExtraOpts.logical_block_size = "4096";
+                    }
+                )
+              ];
+              virtualisation.qemu.drives = [
+                {
+                  file = "$PWD/own.raw";
+                  deviceExtraOpts.serial = "own";
+                }
+                {
+                  file = "/dev/disk/by-id/usb-stick";
+                  driveExtraOpts.format = "raw";
+                }
+                { file = "./old.qcow2"; }
+                {
+                  file = "./system.img";
+                  driveExtraOpts.readonly = "on";
+                }
+              ];
+            }
+          ))
+        ];
         function = [ (vm ({ config, ... }: { virtualisation.cores = 3; })) ];
         nixvf = [
           (

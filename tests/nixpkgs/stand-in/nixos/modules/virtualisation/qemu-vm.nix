@@ -144,6 +144,7 @@ in
   config = {
     virtualisation = {
       additionalPaths = [ config.system.build.toplevel ];
+      qemu.drives = [ { file = ''"$NIX_DISK_IMAGE"''; } ] ++ map (disk: { file = "$(pwd)/empty0.qcow2"; }) cfg.emptyDiskImages;
       diskSizeAutoSupported = false;
       qemu.options = [
         "-device virtio-keyboard"
