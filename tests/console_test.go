@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,15 +47,15 @@ func TestLoginConsole(t *testing.T) {
 		"nonsense":        {"$(reboot)", "$(reboot)", "24 80", true},
 		"nothing":         {"", "", "24 80", true},
 	} {
-		for _, shell := range []string{"sh", "bash"} {
-			if shell == "bash" && tt.asked && name != "cursor" {
+		for _, shell := range []string{"sh", "bash", "zsh", "fenv", "babelfish"} {
+			if shell != "sh" && tt.asked && name != "cursor" {
 				continue // what takes time is tried once
 			}
 			t.Run(shell+" "+name, func(t *testing.T) {
 				t.Parallel()
 				out := login(t, shell, string(script), map[string]string{asksSize: tt.size, asksCursor: tt.cursor})
-				want := "size=" + tt.want + " term=xterm-256color left=\r\nresize\r\nagain=" + tt.want + "\r\n"
-				if seen := questions.ReplaceAllString(out, ""); !strings.Contains(seen, want) {
+				want := "size=" + tt.want + " term=xterm-256color\r\nagain=" + tt.want + "\r\n"
+				if seen := questions.ReplaceAllString(out, ""); !strings.Contains(seen, want) || !strings.Contains(seen, "3008;start=nixvf") {
 					t.Errorf("%q, want %q", seen, want)
 				}
 				if strings.Contains(out, asksCursor) != tt.asked {
@@ -65,7 +66,51 @@ func TestLoginConsole(t *testing.T) {
 	}
 }
 
-// login sources script in a shell on a terminal of 24 lines that answers as it
+// loginLine is what a login shell reads of the module's, with the script in place of @console@.
+const loginLine = "if @console@ login; then export TERM=xterm-256color; fi"
+
+// shellCommand returns a command that has a shell, which must be installed, read
+// the line and then the rest. NixOS has fish run it in bash and takes over the
+// environment (fenv), or translates it (babelfish).
+func shellCommand(t *testing.T, shell, line, rest string) *exec.Cmd {
+	t.Helper()
+	program := map[string]string{"fenv": "fish", "babelfish": "fish"}[shell]
+	switch shell {
+	case "fenv":
+		line = `set -gx TERM (bash -c '` + line + `; echo $TERM')`
+	case "babelfish":
+		translate := exec.Command(shell)
+		translate.Stdin = strings.NewReader(line)
+		out, err := translate.Output()
+		if err != nil {
+			t.Skip(err)
+		}
+		line = string(out)
+	}
+	if program == "" {
+		program = shell
+	}
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skip(err)
+	}
+	return exec.Command(path, "-c", line+"\n"+rest)
+}
+
+// Elsewhere than on the console a login shell is left as it is.
+func TestLoginElsewhere(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "console")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"+read(t, "../pkg/nixos/console.sh")), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("bash", "-ec", strings.ReplaceAll(loginLine, "@console@", script)+"\necho TERM=$TERM")
+	cmd.Env = append(os.Environ(), "TERM=dumb")
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "TERM=dumb\n" {
+		t.Errorf("%v, %q", err, out)
+	}
+}
+
+// login has a shell read the module's line on a terminal of 24 lines that answers as it
 // says, has it ask again, and returns all output.
 func login(t *testing.T, shell, script string, answers map[string]string) string {
 	t.Helper()
@@ -78,11 +123,15 @@ func login(t *testing.T, shell, script string, answers map[string]string) string
 	if err := pty.Setsize(slave, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
 		t.Fatal(err)
 	}
-	script = strings.ReplaceAll(script, "/dev/hvc0", slave.Name())
-	cmd := exec.Command(shell, "-c", script+`
-		stty -a | grep -q ' icanon' && echo "size=$(stty size) term=$TERM left=$nixvf_saved$nixvf_size$nixvf_answer"
+	console := filepath.Join(t.TempDir(), "console")
+	script = "#!/bin/sh\n" + strings.ReplaceAll(script, "/dev/hvc0", slave.Name())
+	if err := os.WriteFile(console, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := shellCommand(t, shell, strings.ReplaceAll(loginLine, "@console@", console), `
+		stty -a | grep -q ' icanon' && echo "size=$(stty size) term=$TERM"
 		stty rows 24 cols 80
-		command -v resize; nixvf_resize; echo "again=$(stty size)"; echo end`)
+		`+console+`; echo "again=$(stty size)"; echo end`)
 	cmd.Env = append(os.Environ(), "TERM=dumb")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	if err := cmd.Start(); err != nil {

@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,8 @@ type guestSettings struct {
 	Poll       string // its configuration
 	Dhcpcd     string
 	ClientID   string // of systemd-networkd
-	Login      string // what a login shell runs
+	Login      string // what a login shell reads
+	Resize     bool   // there is a command of that name
 	Autologin  string
 	BinfmtFine []int // exit statuses of systemd-binfmt that are no failure
 	Database   string
@@ -27,6 +29,7 @@ const guestSettingsOf = `c: {
 	dhcpcd = c.networking.dhcpcd.extraConfig;
 	clientID = c.systemd.network.networks."99-ethernet-default-dhcp".dhcpV4Config.ClientIdentifier or "";
 	login = c.environment.loginShellInit;
+	resize = builtins.any (p: (p.name or "") == "resize") c.environment.systemPackages;
 	autologin = c.services.getty.autologinUser;
 	binfmtFine = c.systemd.services.systemd-binfmt.serviceConfig.SuccessExitStatus or [ ];
 	database = c.systemd.services.nixvf-nix-database.script;
@@ -127,7 +130,8 @@ func (g guestSettings) check(t *testing.T, sample string) {
 	if (g.ClientID == "mac") != (sample == "networkd") {
 		t.Errorf("systemd-networkd's client identifier is %q", g.ClientID)
 	}
-	if !strings.Contains(g.Login, read(t, "../pkg/nixos/console.sh")) {
+	line := strings.ReplaceAll(regexp.QuoteMeta(loginLine), "@console@", "/nix/store/[^ ]*-nixvf-console/bin/nixvf-console")
+	if !regexp.MustCompile(line).MatchString(g.Login) || !g.Resize {
 		t.Errorf("a login shell runs %q", g.Login)
 	}
 	if (g.Autologin == "ann") != (sample == "autologin") {

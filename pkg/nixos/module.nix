@@ -64,6 +64,10 @@ let
     else
       fs;
 
+  nixvfConsole = "${
+    pkgs.writeShellScriptBin "nixvf-console" (builtins.readFile ./console.sh)
+  }/bin/nixvf-console";
+
   rosetta = cfg.rosetta or { enable = false; };
   layerOnDisk = cfg.writableStore && !cfg.writableStoreUseTmpfs;
   database = if layerOnDisk && cfg.diskImage != null then "kept" else "fresh";
@@ -152,7 +156,12 @@ in
             "99-ethernet-default-dhcp".dhcpV4Config.ClientIdentifier = mkGuest "mac";
           };
 
-      environment.loginShellInit = builtins.readFile ./console.sh;
+      # One line, since fish has it translated or runs it in a shell of its own.
+      environment.loginShellInit = "if ${nixvfConsole} login; then export TERM=xterm-256color; fi";
+      environment.systemPackages = [
+        # The one of xterm goes before it.
+        (lib.lowPrio (pkgs.writeShellScriptBin "resize" "exec ${nixvfConsole}"))
+      ];
 
       boot.bootspec.extensions."io.github.nixvf.v1" = mkNixvfOverride config.nixvf.settings;
     }

@@ -60,6 +60,7 @@ let
     literalExpression = text: { inherit text; };
     literalMD = text: { inherit text; };
 
+    lowPrio = package: package;
     licenses.asl20.spdxId = "Apache-2.0";
     getExe = package: "${package}/bin/${package.meta.mainProgram}";
     makeBinPath = packages: concatStringsSep ":" (map (package: "${package}/bin") packages);
