@@ -5,6 +5,7 @@ package tests
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,7 +85,7 @@ func macOverlay(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	o := overlay{dir: dir, Replace: map[string]string{}}
+	o := overlay{dir: dir, calls: map[string]bool{}, Replace: map[string]string{}}
 	for file, by := range macParts.files {
 		source, err := os.ReadFile(filepath.Join(root, by))
 		if err == nil {
@@ -103,6 +104,11 @@ func macOverlay(dir string) (string, error) {
 			return "", err
 		}
 	}
+	for _, call := range macParts.calls {
+		if !o.calls[call.of] {
+			return "", fmt.Errorf("the tools call no %s any more, which macOverlay replaces", call.of)
+		}
+	}
 	text, err := json.Marshal(o)
 	if err != nil {
 		return "", err
@@ -114,6 +120,7 @@ func macOverlay(dir string) (string, error) {
 // overlay is the file for -overlay: which file is read in the place of which.
 type overlay struct {
 	dir     string
+	calls   map[string]bool // that were found
 	Replace map[string]string
 }
 
@@ -134,6 +141,7 @@ func (o overlay) replaceCalls(file string) error {
 		if !strings.Contains(text, call.of+"(") {
 			continue
 		}
+		o.calls[call.of] = true
 		text = strings.ReplaceAll(text, call.of+"(", call.by+"(")
 		dir := filepath.Dir(file)
 		added := filepath.Join(dir, strings.ToLower(call.by)+".go")

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -39,4 +41,21 @@ func vfkitPath(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return "PATH=" + dir + ":" + bin + ":" + os.Getenv("PATH")
+}
+
+// TestVfkitVersions compares what vfkit/versions says of nixpkgs with the one in
+// $NIXPKGS, if that is a tree of its.
+func TestVfkitVersions(t *testing.T) {
+	nixpkg, err := os.ReadFile(filepath.Join(os.Getenv("NIXPKGS"), "pkgs/by-name/vf/vfkit/package.nix"))
+	if err != nil {
+		t.Skip("no nixpkgs to compare with")
+	}
+	versions, err := os.ReadFile("vfkit/versions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := regexp.MustCompile(`(?m)^  version = "(.*)";$`).FindSubmatch(nixpkg)
+	if theirs == nil || !strings.Contains(string(versions), fmt.Sprintf("nixpkgs v%s\n", theirs[1])) {
+		t.Errorf("nixpkgs has %q, vfkit/versions %q", theirs, versions)
+	}
 }
