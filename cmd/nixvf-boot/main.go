@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"time"
 
@@ -49,7 +50,7 @@ type flags struct {
 	Rosetta     string        `hidden:"" help:"The file that is there where Rosetta is."`
 	Input       string        `placeholder:"FILE" help:"Type what a file, a FIFO or a device gives at the console, beside the keys of a terminal. Its end is not the VM's."`
 	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
-	Attach      string        `placeholder:"ID" help:"Take the console of a VM in the background to this terminal."`
+	Attach      *string       `placeholder:"ID" help:"Take the console of a VM in the background to this terminal."`
 	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
 	Check       bool          `help:"Look at whether this host can run VMs, what is wrong with it, and what mends that; needs no document."`
 	JSON        bool          `name:"json" help:"With --check: as JSON."`
@@ -60,15 +61,20 @@ type flags struct {
 func main() {
 	var f flags
 	cli.Main("nixvf-boot", about, &f, func(ctx context.Context, t *cli.Tool) error {
+		if err := t.NoRest(); err != nil {
+			return err
+		}
 		config, err := f.config(t)
 		if err != nil {
 			return err
 		}
 		switch {
-		case f.Attach != "" && f.Input != "":
+		case f.StopTimeout < 0:
+			return fault.Usage(fmt.Errorf("--stop-timeout: %v lies before the request to stop", f.StopTimeout))
+		case f.Attach != nil && f.Input != "":
 			return fault.Usage(errors.New("--input goes with the start of a VM, not with --attach"))
-		case f.Attach != "":
-			return outcome(boot.Attach(f.Attach, config))
+		case f.Attach != nil:
+			return outcome(boot.Attach(*f.Attach, config))
 		case f.JSON && !f.Check:
 			return fault.Usage(errors.New("--json goes with --check"))
 		case f.Check:

@@ -53,6 +53,9 @@ func main() {
 }
 
 func (c *command) run(ctx context.Context, t *cli.Tool) error {
+	if err := t.NoRest(); err != nil {
+		return err
+	}
 	switch {
 	case c.Grow != nil:
 		return c.grow(ctx)

@@ -85,6 +85,9 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 // signal N ended it. The context ends what goes on before the VM runs; from
 // then on INT, TERM and HUP are requests to stop the guest.
 func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, err error) {
+	if err := checkFiles(); err != nil {
+		return 1, err
+	}
 	if c.wantsKeeper(doc) {
 		return c.lead()
 	}

@@ -20,16 +20,17 @@ import (
 // sessionConsole is the console of a VM that runs, and who has it. All but the
 // output belongs to the goroutine that waits for the VM's end.
 type sessionConsole struct {
-	pty      *console.Pty
-	output   console.Spread
-	log      *os.File          // where it goes in the background, or at all
-	outlet   *console.Outlet   // where anybody may open it, nil if that is not wanted
-	terminal *console.Terminal // whose keys go to the guest, nil while there is none
-	front    *leash.Keeper     // the process in front, nil in the background
-	visiting bool              // the front came later, and can go again
-	visitors chan visitor
-	detach   chan struct{} // the terminal's user wants to leave
-	unread   atomic.Bool   // the output's reader went away
+	pty        *console.Pty
+	output     console.Spread
+	log        *os.File          // where it goes in the background, or at all
+	outlet     *console.Outlet   // where anybody may open it, nil if that is not wanted
+	terminal   *console.Terminal // whose keys go to the guest, nil while there is none
+	front      *leash.Keeper     // the process in front, nil in the background
+	visiting   bool              // the front came later, and can go again
+	visitors   chan visitor
+	detach     chan struct{}         // the terminal's user wants to leave
+	unread     atomic.Bool           // the output's reader went away
+	lostOutput atomic.Pointer[error] // why output could not be written
 	alarm
 }
 
@@ -83,7 +84,7 @@ func (s *session) openConsoleLog(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.output.Add(s.log, func(err error) { s.tell("warning: console log: %v", err) })
+	s.output.Add(&roomy{to: s.log, lost: s.logFull}, func(err error) { s.tell("warning: console log: %v", err) })
 	return nil
 }
 
@@ -202,6 +203,7 @@ func (s *session) unwritable(err error) {
 	if errors.Is(err, syscall.EPIPE) {
 		s.nobodyReads()
 	} else {
+		s.lostOutput.CompareAndSwap(nil, &err)
 		ask(s.requests.lost, fmt.Sprintf("console: %v", err))
 	}
 }

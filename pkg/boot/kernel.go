@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 
 	"github.com/crc-org/vfkit/pkg/config"
@@ -57,7 +56,7 @@ func (m *machine) checkKernel(path string) error {
 type kernelHead [0x206]byte
 
 func readKernel(path string) (head kernelHead, err error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return head, err
 	}

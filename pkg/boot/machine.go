@@ -215,21 +215,3 @@ func prefix(what string, err error) error {
 	}
 	return errors.Join(errs...)
 }
-
-// usable reports a file that is not there or not a regular one that can be
-// read.
-func usable(what, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %s: %w", what, path, err)
-	}
-	return nil
-}

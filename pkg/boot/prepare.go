@@ -92,7 +92,7 @@ func (l *made) disk(ctx context.Context, d launchdoc.Disk) error {
 
 // copyFile copies a file to a place where there is none.
 func copyFile(f launchdoc.File) error {
-	from, err := os.Open(f.From)
+	from, err := openRegular(f.From)
 	if err != nil {
 		return fmt.Errorf("files: %w", err)
 	}

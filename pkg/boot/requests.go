@@ -17,7 +17,7 @@ type requests struct {
 	lost    chan string
 }
 
-// newRequests takes over INT, TERM and HUP. It takes PIPE too, so that a
+// newRequests takes over INT, TERM, HUP and QUIT. It takes PIPE too, so that a
 // console that nobody reads is an error to act on and not the end of this
 // process.
 func newRequests() *requests {
@@ -28,7 +28,7 @@ func newRequests() *requests {
 		keys:    make(chan string, 4),
 		lost:    make(chan string, 1),
 	}
-	signal.Notify(r.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(r.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	signal.Notify(r.pipe, syscall.SIGPIPE)
 	signal.Notify(r.resized, syscall.SIGWINCH)
 	return r

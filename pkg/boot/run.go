@@ -195,6 +195,8 @@ func (s *session) outcome(err error) (int, error) {
 		return max(status, 1), err
 	case s.forced != 0:
 		return s.forced, nil
+	case status == 0 && s.lostOutput.Load() != nil:
+		return 1, fmt.Errorf("console: its output could not be written: %w", *s.lostOutput.Load())
 	case status == 0:
 		return 0, nil
 	case panicked: // and QEMU has ended for it

@@ -1,6 +1,7 @@
 package bootdoc
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"path"
@@ -19,7 +20,19 @@ const (
 	maxCores = 1024
 	maxMiB   = 1 << 30 // 1 PiB
 	maxTag   = 36      // bytes of a virtio-fs tag, virtio 1.2 section 5.11.4
+
+	listMost  = 256  // disks or shares
+	portsMost = 4096 // forwarded ports
 )
+
+// atMost returns a list if it is not longer than most, else it reports that.
+func atMost[T any](most int, o *strictjson.Object, key string, list []T) []T {
+	if len(list) <= most {
+		return list
+	}
+	o.Errorf(key, "%d entries, and at most %d are taken", len(list), most)
+	return nil
+}
 
 // MaxName is the length of the longest name of a VM, in bytes.
 const MaxName = 128
@@ -54,6 +67,9 @@ func Parse(data []byte) (*Document, []string, error) {
 			warning += ", shares and disks; defaults apply"
 		}
 		return doc, []string{warning}, top.Err()
+	}
+	if !top.Has("kernel") && top.Has("argv") {
+		return nil, nil, errors.New("boot document: this is a launch document: nixvf-args has been here already, and nixvf-boot is next")
 	}
 	doc := &Document{
 		Version:      int(top.Int("version", Version, Version, Version)),
@@ -112,6 +128,7 @@ func readBootspec(top *strictjson.Object) *Document {
 		Init:         requiredPath(spec, "init"),
 		KernelParams: append([]string{}, spec.Strings("kernelParams")...),
 	}
+	checkParams(spec, "kernelParams", doc.KernelParams)
 	doc.Virtualisation = readVirtualisation(top.Object(ExtensionKey), doc.Name)
 	return doc
 }
@@ -130,11 +147,7 @@ func readParams(top *strictjson.Object) []string {
 		top.Errorf("kernel-params", "missing")
 	}
 	params := top.Strings("kernel-params")
-	for i, p := range params {
-		if strings.HasPrefix(p, "init=") || strings.HasPrefix(p, "regInfo=") {
-			top.Errorf(fmt.Sprintf("kernel-params[%d]", i), "%q belongs into the key of that name", p)
-		}
-	}
+	checkParams(top, "kernel-params", params)
 	return params
 }
 
@@ -189,18 +202,18 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	v.DiskSize = int(o.Int("diskSize", int64(v.DiskSize), 1, maxMiB))
 	v.DiskImage = readDiskImage(o, v.DiskImage)
 	v.UseDefaultFilesystems = o.Bool("useDefaultFilesystems", v.UseDefaultFilesystems)
-	for _, disk := range o.IntsOrObjects("emptyDiskImages", 1, maxMiB) {
+	for _, disk := range atMost(listMost, o, "emptyDiskImages", o.IntsOrObjects("emptyDiskImages", 1, maxMiB)) {
 		v.EmptyDiskImages = append(v.EmptyDiskImages, readEmptyDisk(disk))
 	}
 	if q := o.Object("qemu"); q != nil {
-		for _, d := range q.Objects("drives") {
+		for _, d := range atMost(listMost, q, "drives", q.Objects("drives")) {
 			v.QEMU.Drives = append(v.QEMU.Drives, Drive{File: d.Required("file"), DriveConfig: readDriveConfig(d)})
 		}
 	}
 	if shares := o.Object("sharedDirectories"); shares != nil {
 		v.SharedDirectories = readShares(shares)
 	}
-	for _, p := range o.Objects("forwardPorts") {
+	for _, p := range atMost(portsMost, o, "forwardPorts", o.Objects("forwardPorts")) {
 		v.ForwardPorts = append(v.ForwardPorts, ReadForwardPort(p))
 	}
 	v.Graphics = o.Bool("graphics", v.Graphics)
@@ -251,7 +264,7 @@ func readDiskImage(o *strictjson.Object, def *string) *string {
 
 func readShares(o *strictjson.Object) map[string]SharedDirectory {
 	shares := map[string]SharedDirectory{}
-	for _, tag := range o.Keys() {
+	for _, tag := range atMost(listMost, o, "", o.Keys()) {
 		checkTag(o, tag, tag)
 		s := o.Object(tag)
 		if s == nil {

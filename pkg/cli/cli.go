@@ -120,13 +120,22 @@ type interrupted struct{ syscall.Signal }
 
 func (i interrupted) Error() string { return "interrupted by " + unix.SignalName(i.Signal) }
 
-// untilSignal returns a context that the first INT, TERM or HUP ends. From
+// NoRest refuses arguments behind "--", for a command that has no use for them.
+func (t *Tool) NoRest() error {
+	if len(t.Rest) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("arguments behind -- mean nothing here: %q", t.Rest)
+	return fault.Usage(fault.Hint(err, "%s --help shows how it is used", t.Name))
+}
+
+// untilSignal returns a context that the first INT, TERM, HUP or QUIT ends. From
 // then on signals have their default effect again, so that a second one ends
 // the process at once.
 func untilSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	go func() {
 		select {
 		case s := <-signals:
@@ -181,9 +190,16 @@ func (t *Tool) Warn(format string, args ...any) { t.line("warning: " + fmt.Sprin
 // Say writes a line to stderr.
 func (t *Tool) Say(format string, args ...any) { t.line(fmt.Sprintf(format, args...)) }
 
+// linesMost bounds the lines of one error, whatever it is about.
+const linesMost = 100
+
 func (t *Tool) report(err error) {
-	for _, l := range fault.Lines(err) {
+	lines := fault.Lines(err)
+	for _, l := range lines[:min(len(lines), linesMost)] {
 		t.line(l)
+	}
+	if more := len(lines) - linesMost; more > 0 {
+		t.line(fmt.Sprintf("and %d errors more", more))
 	}
 	for _, h := range fault.Hints(err) {
 		t.line("hint: " + h)

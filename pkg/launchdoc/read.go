@@ -16,6 +16,9 @@ import (
 // maxBytes bounds the size of a disk, far above what any file system takes.
 const maxBytes = 1 << 60
 
+// argvMost bounds the arguments: each device is two, and no VM has hundreds.
+const argvMost = 2048
+
 // Parse reads a launch document in any of its formats: the JSON object, a JSON
 // array of strings, NUL-terminated arguments, or arguments one a line of which
 // the first begins with "--". The last three give a document that holds Argv
@@ -62,6 +65,8 @@ func parseObject(data []byte) (*Document, error) {
 		top.Errorf("argv", "missing%s", hintBoot(top))
 	} else if len(doc.Argv) == 0 {
 		top.Errorf("argv", "empty")
+	} else if len(doc.Argv) > argvMost {
+		top.Errorf("argv", "%d arguments, more than %d", len(doc.Argv), argvMost)
 	} else if strings.HasPrefix(doc.Argv[0], "-") {
 		top.Errorf("argv[0]", "%q is a flag, where the program's name belongs", doc.Argv[0])
 	}
@@ -147,8 +152,11 @@ func parseArray(data []byte) (*Document, error) {
 }
 
 func parseArguments(args []string) (*Document, error) {
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		return nil, errors.New("launch document: no arguments")
+	case len(args) > argvMost:
+		return nil, fmt.Errorf("launch document: %d arguments, more than %d", len(args), argvMost)
 	}
 	for _, a := range args {
 		if !utf8.ValidString(a) || strings.ContainsFunc(a, unicode.IsControl) {

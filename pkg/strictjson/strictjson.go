@@ -77,8 +77,18 @@ func newObject(path string, value gjson.Result, errs *[]error) *Object {
 // Err returns all errors met so far in the whole document, joined, or nil.
 func (o *Object) Err() error { return errors.Join(*o.errs...) }
 
+// errorsMost is how many errors are reported: nobody mends more at once.
+const errorsMost = 50
+
 // Errorf records an error about key.
 func (o *Object) Errorf(key, format string, args ...any) {
+	if len(*o.errs) > errorsMost {
+		return
+	}
+	if len(*o.errs) == errorsMost {
+		*o.errs = append(*o.errs, fmt.Errorf("there are more errors than these %d", errorsMost))
+		return
+	}
 	*o.errs = append(*o.errs, fmt.Errorf("%s: %s", o.Path(key), fmt.Sprintf(format, args...)))
 }
 
