@@ -56,7 +56,7 @@ type flags struct {
 	Forward      []vfkit.Forward   `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
 	HostLoopback bool              `help:"Let the guest reach, at its gateway, what listens on the host's loopback interface."`
 	Console      string            `placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: the document's, or else stdio)."`
-	GUI          *bool             `name:"gui" negatable:"" help:"Open a window with the guest's display."`
+	GUI          *bool             `name:"gui" negatable:"" help:"Open a window with the guest's display; under vfkit the VM runs on when it is closed."`
 	Rosetta      *bool             `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
 	Vsock        []vfkit.Port      `sep:"none" placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`
 	KernelParams []string          `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter; repeatable ($NIXVF_KERNEL_PARAMS)."`

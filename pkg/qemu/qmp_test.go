@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -55,7 +56,8 @@ func TestMonitor(t *testing.T) {
 	if err != nil || !slices.Equal(names, []string{"/dev/pts/8", "/dev/pts/9"}) {
 		t.Errorf("terminals: %q, %v", names, err)
 	}
-	if err := m.Execute("nonsense", nil); err == nil || err.Error() != "qmp: nonsense: no such thing" {
+	var refused *RefusedError
+	if err := m.Execute("nonsense", nil); !errors.As(err, &refused) || err.Error() != "qmp: nonsense: no such thing" {
 		t.Errorf("error: %v", err)
 	}
 	if err := m.AwaitRestart(); err != nil {
