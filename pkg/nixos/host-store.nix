@@ -21,6 +21,7 @@ in
     systemd.services.nixvf-host-files = lib.mkIf (config.nixvf.maxHostFiles != null) (mkUnit {
       description = "Bound of the files that the host holds open for this VM";
       wantedBy = [ "multi-user.target" ];
+      serviceConfig.Restart = "always";
       script = ''
         set -- ${toString config.nixvf.maxHostFiles}
         ${builtins.readFile ./host-files.sh}

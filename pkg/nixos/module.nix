@@ -202,9 +202,14 @@ in
           "shutdown.target"
         ];
         conflicts = [ "shutdown.target" ];
-        # Once a boot: a switch of configuration must not forget what the guest has built.
+        # Once a boot: neither a switch of configuration nor a visit to emergency mode
+        # may forget what the guest has built.
         restartIfChanged = false;
-        unitConfig.DefaultDependencies = false;
+        unitConfig = {
+          DefaultDependencies = false;
+          IgnoreOnIsolate = true;
+          RefuseManualStop = true;
+        };
         serviceConfig = {
           Type = "oneshot";
           RemainAfterExit = true;
@@ -238,12 +243,23 @@ in
         services.nixvf-store-layer = mkUnit {
           description = "Layer above the host's store";
           wantedBy = [ "sysroot-nix-store.mount" ];
-          before = [ "sysroot-nix-store.mount" ];
+          before = [
+            "sysroot-nix-store.mount"
+            "shutdown.target"
+          ];
+          conflicts = [ "shutdown.target" ];
+          # Once a boot, and never below a mounted store: each start job of the mount
+          # starts what it wants and is not active.
           unitConfig = {
             DefaultDependencies = false;
             RequiresMountsFor = "/sysroot/nix/.ro-store /sysroot/nix/.rw-store";
+            ConditionPathIsMountPoint = "!/sysroot/nix/store";
+            IgnoreOnIsolate = true;
           };
-          serviceConfig.Type = "oneshot";
+          serviceConfig = {
+            Type = "oneshot";
+            RemainAfterExit = true;
+          };
           script = ''
             ROOT=/sysroot
             ${builtins.readFile ./store-layer.sh}
