@@ -36,7 +36,7 @@ Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 type flags struct {
 	Flake   string `arg:"" optional:"" default:"." name:"FLAKE#NAME" help:"The flake and the configuration's name (${default})."`
-	Query   string `placeholder:"PATH" help:"Print only what this gjson path finds in the document."`
+	Query   string `placeholder:"PATH" help:"Print only what this gjson path finds in the document; build the system only for what depends on that."`
 	OutLink string `placeholder:"PATH" help:"Make one more link to the system, here."`
 	NoLink  bool   `help:"Make no links in the state directory."`
 	NoBuild bool   `help:"Print the settings and build nothing."`
@@ -68,9 +68,6 @@ func (f *flags) run(ctx context.Context, t *cli.Tool) error {
 		Say: func(kind, text string) { t.Say("%s: %s", kind, text) },
 	}
 	out, err := f.evaluate(ctx, request)
-	if err == nil && f.Query != "" {
-		out, err = eval.Query(out, f.Query)
-	}
 	if err != nil {
 		return err
 	}
@@ -78,19 +75,30 @@ func (f *flags) run(ctx context.Context, t *cli.Tool) error {
 	return nil
 }
 
-// evaluate returns the JSON document to print.
+// evaluate returns what to print.
 func (f *flags) evaluate(ctx context.Context, r eval.Request) ([]byte, error) {
-	if f.NoBuild {
-		vm, err := eval.Settings(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		out, err := json.MarshalIndent(vm, "", "  ")
-		return append(out, '\n'), err
+	switch {
+	case f.NoBuild:
+		return f.settings(ctx, r)
+	case f.Query != "":
+		return eval.Answer(ctx, r, f.Query)
 	}
 	doc, err := eval.Document(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	return doc.Marshal()
+}
+
+// settings returns what is known without a build, or what the query finds in it.
+func (f *flags) settings(ctx context.Context, r eval.Request) ([]byte, error) {
+	vm, err := eval.Settings(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	out, err := json.MarshalIndent(vm, "", "  ")
+	if err != nil || f.Query == "" {
+		return append(out, '\n'), err
+	}
+	return eval.Query(out, f.Query)
 }
