@@ -217,6 +217,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 		t.Errorf("the root: %+v", root)
 	}
 	checkStoreLayer(t, s)
+	checkShares(t, s)
 	checkSettings(t, name, s)
 }
 
@@ -233,6 +234,20 @@ func checkStoreLayer(t *testing.T, s inspection) {
 		cmd.Stdin = strings.NewReader(s.StoreLayer)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s%s", shell, err, out, s.StoreLayer)
+		}
+	}
+}
+
+// checkShares checks that what the guest mounts read-only is read-only on the host
+// too, where the guest's root has no say.
+func checkShares(t *testing.T, s inspection) {
+	t.Helper()
+	shares, _ := s.Settings["sharedDirectories"].(map[string]any)
+	for tag, share := range shares {
+		share := share.(map[string]any)
+		fs, mounted := s.at(share["target"].(string))
+		if writable := !slices.Contains(fs.Options, "ro"); !mounted || share["writable"] != writable {
+			t.Errorf("the share %s is %v, its file system %+v", tag, share, fs)
 		}
 	}
 }

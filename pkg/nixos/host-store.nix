@@ -49,6 +49,9 @@ in
       settings = {
         auto-optimise-store = mkGuest false;
         min-free = mkGuest 0;
+        # Nix would give the store to this group, even to read its database, and fail
+        # where it cannot write. Nothing can be built there either.
+        build-users-group = lib.mkIf (!config.virtualisation.writableStore) (mkGuest "");
       };
     };
     programs.nh.clean.enable = mkGuest false;

@@ -254,7 +254,6 @@ in
             DefaultDependencies = false;
             RequiresMountsFor = "/sysroot/nix/.ro-store /sysroot/nix/.rw-store";
             ConditionPathIsMountPoint = "!/sysroot/nix/store";
-            IgnoreOnIsolate = true;
           };
           serviceConfig = {
             Type = "oneshot";

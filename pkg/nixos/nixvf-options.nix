@@ -127,9 +127,12 @@ in
     }) cfg.forwardPorts;
     sharedDirectories = lib.mapAttrs (tag: share: {
       inherit (share) source target;
-      # Before 26.11 there is no such option and all shares are writable. The
-      # host's store never is.
-      writable = tag != "nix-store" && share.writable or true;
+      # Before 26.11 there is no such option and all shares are writable, but for
+      # what is mounted read-only. The host's store never is.
+      writable =
+        tag != "nix-store"
+        && share.writable or true
+        && !(lib.elem "ro" (config.fileSystems.${share.target}.options or [ ]));
     }) cfg.sharedDirectories;
     rosetta = {
       enable = cfg.rosetta.enable or false;

@@ -109,6 +109,22 @@
             }
           ))
         ];
+        # A share that is read-only by the options of its mount, beside one that is not.
+        readOnlyShare = [
+          (vm {
+            virtualisation.sharedDirectories = {
+              docs = {
+                source = "/docs";
+                target = "/mnt/docs";
+              };
+              work = {
+                source = "/work";
+                target = "/mnt/work";
+              };
+            };
+            virtualisation.fileSystems."/mnt/docs".options = [ "ro" ];
+          })
+        ];
         function = [ (vm ({ config, ... }: { virtualisation.cores = 3; })) ];
         nixvf = [
           (
