@@ -127,6 +127,15 @@ func TestOtherMachine(t *testing.T) {
 	}
 }
 
+// A cross-built guest is of its own platform, not of the one that builds it.
+func TestPlatform(t *testing.T) {
+	for name, got := range lookAt[[2]string](t, "cross-.*", `c: [ c.nixvf.platform c.system.build.toplevel.system ]`) {
+		if want := [2]string{"aarch64-linux", "x86_64-linux"}; got != want {
+			t.Errorf("%s: guest and builder are %q, want %q", name, got, want)
+		}
+	}
+}
+
 // driveSettings is what a VM's settings say of its disks beside the root.
 type driveSettings struct {
 	Empty, Drives any

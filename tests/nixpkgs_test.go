@@ -54,6 +54,8 @@ var refusedSamples = map[string][]string{
 	"tpm":              {"virtualisation.tpm.enable"},
 	"ownDisks":         {"virtualisation.fileSystems"},
 	"container":        {"boot.isContainer"},
+	"noStage1":         {"boot.initrd.enable"},
+	"noVM":             {"disabledModules"},
 	"twoRefusals":      {"virtualisation.tpm.enable", "virtualisation.useNixStoreImage"},
 }
 
@@ -188,7 +190,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if len(want) > 0 {
 		return
 	}
-	hinted := []string{"nobody", "locked", "otherCard", "otherCardNetworkd", "rollback"}
+	hinted := []string{"nobody", "locked", "secretPassword", "otherCard", "otherCardNetworkd", "rollback"}
 	if hint := slices.Contains(hinted, name); hint != (len(s.Hints) > 0) {
 		t.Errorf("hints %q", s.Hints)
 	}

@@ -20,6 +20,7 @@ type answer struct {
 	Name       string   // of the configuration
 	Names      []string // of all configurations, where one has to be chosen
 	System     string   // guest platform
+	Builder    string   // platform that builds it
 	Refusals   []string // why this VM cannot run
 	Warnings   []string // what the configuration sets and nixvf does not do
 	Hints      []string // what may have been forgotten

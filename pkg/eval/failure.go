@@ -34,12 +34,12 @@ func (e *evaluation) unbuilt(ctx context.Context, err error) error {
 		return err
 	}
 	settings, unknown := e.nix.Settings(ctx) // with the flake's own
-	if unknown != nil || settings.Builds(e.answer.System) {
+	if unknown != nil || settings.Builds(e.answer.Builder) {
 		return fmt.Errorf("build of %s failed", e.name)
 	}
 	err = fmt.Errorf("build of %s failed: this machine (%s) builds nothing for %s and knows no builder that does",
-		e.name, settings.System, e.answer.System)
-	return fault.Hint(err, "ways to get one: nix-darwin's nix.linux-builder.enable, a remote %s machine in /etc/nix/machines, or a binary cache that holds the system", e.answer.System)
+		e.name, settings.System, e.answer.Builder)
+	return fault.Hint(err, "ways to get one: nix-darwin's nix.linux-builder.enable, a remote %s machine in /etc/nix/machines, or a binary cache that holds the system", e.answer.Builder)
 }
 
 // sentence is err, or what text says in its place where nix itself has said the

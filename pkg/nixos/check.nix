@@ -5,6 +5,7 @@
   config,
   lib,
   options,
+  pkgs,
   ...
 }:
 
@@ -82,6 +83,17 @@ let
     );
   unknown = lib.filter (name: !(table ? ${name})) (leaves [ ] options.virtualisation);
 
+  # Other files are the real machine's, of sops or agenix for example.
+  passwordFiles = [
+    "hashedPasswordFile"
+    "passwordFile"
+  ];
+  isInStore = file: file != null && lib.hasPrefix builtins.storeDir (toString file);
+  users = config.users.users or { };
+  waitingForFile = lib.filter (
+    name: lib.any (file: users.${name}.${file} or null != null) passwordFiles
+  ) (lib.attrNames users);
+
   canLogIn =
     user:
     # "!" and "*" are how NixOS and shadow lock a password.
@@ -90,9 +102,8 @@ let
       "hashedPassword"
       "initialPassword"
       "initialHashedPassword"
-      "hashedPasswordFile"
-      "passwordFile"
     ]
+    || lib.any (name: isInStore (user.${name} or null)) passwordFiles
     || user.openssh.authorizedKeys.keys or [ ] != [ ]
     || user.openssh.authorizedKeys.keyFiles or [ ] != [ ];
 in
@@ -100,6 +111,12 @@ in
   _file = "nixvf/check.nix";
 
   options.nixvf = {
+    platform = lib.mkOption {
+      type = types.str;
+      internal = true;
+      readOnly = true;
+      description = "Platform of the guest, which can be another one than that it is built on.";
+    };
     unknown = findings "Options of qemu-vm.nix that this nixvf does not know.";
     refusals = findings "Why nixvf cannot run this VM, a sentence each.";
     warnings = findings "What the user has set and nixvf does not do, a sentence each.";
@@ -108,8 +125,14 @@ in
 
   config.nixvf = {
     inherit unknown;
+    platform = pkgs.stdenv.hostPlatform.system;
 
     refusals =
+      if !(options.virtualisation ? diskSize) then
+        [
+          "disabledModules: without virtualisation/qemu-vm.nix there is no VM to make of the configuration: take it out of disabledModules in virtualisation.vmVariant"
+        ]
+      else
       map (name: "virtualisation.${name}: ${table.${name}.note}") (
         lib.filter isAsked (byFate "refused")
       )
@@ -117,7 +140,9 @@ in
         cfg.fileSystems == { }
       ) "virtualisation.fileSystems is empty, so the VM would mount the disks of the real machine: remove `virtualisation.fileSystems = lib.mkForce { }` from virtualisation.vmVariant"
       ++ lib.optional (config.boot.isContainer or false
-      ) "boot.isContainer: a container has no kernel to boot: set boot.isContainer = lib.mkForce false in virtualisation.vmVariant";
+      ) "boot.isContainer: a container has no kernel to boot: set boot.isContainer = lib.mkForce false in virtualisation.vmVariant"
+      ++ lib.optional (!(config.boot.initrd.enable or true) && !(config.boot.isContainer or false)
+      ) "boot.initrd.enable is false, and without stage 1 nothing mounts the host's store: set boot.initrd.enable = lib.mkForce true in virtualisation.vmVariant";
 
     warnings =
       map (name: "virtualisation.${name} has no effect: ${table.${name}.note}${where name}") (
@@ -133,8 +158,11 @@ in
       ++ lib.optional
         (
           config.services.getty.autologinUser or null == null
-          && !(lib.any canLogIn (lib.attrValues (config.users.users or { })))
+          && !(lib.any canLogIn (lib.attrValues users))
         )
-        ''nobody can log in: no user has a password or key; virtualisation.vmVariant.users.users.root.initialPassword = "" lets root in'';
+        ''nobody can log in: no user has a password or key${
+          lib.optionalString (waitingForFile != [ ])
+            " in the VM, and the password file of ${lib.concatStringsSep ", " waitingForFile} is the real machine's"
+        }; virtualisation.vmVariant.users.users.root.initialPassword = "" lets root in'';
   };
 }

@@ -95,7 +95,8 @@ in
     );
   };
 
-  config = lib.mkMerge [
+  # Without qemu-vm.nix there is nothing to set, and check.nix says so.
+  config = lib.mkMerge (lib.optionals (options.virtualisation ? diskSize) [
     {
       virtualisation = {
         # nixvf-args and nixvf-disk expand it on the host.
@@ -266,5 +267,5 @@ in
         };
       };
     })
-  ];
+  ]);
 }

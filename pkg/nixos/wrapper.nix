@@ -41,7 +41,7 @@
           vm = vmWith nixos [ ];
           needed = vm.nixvf.needed or [ ];
         in
-        if needed == [ ] || vm.nixvf.refusals != [ ] then vm else vmWith nixos needed;
+        if vm.nixvf.refusals or [ ] != [ ] || needed == [ ] then vm else vmWith nixos needed;
 
       isNixos =
         nixos:
@@ -74,7 +74,8 @@
             {
               kind = "system";
               inherit name;
-              inherit (toplevel) system;
+              system = vm.nixvf.platform or toplevel.system;
+              builder = toplevel.system;
               warnings = vm.nixvf.warnings or [ ];
               hints = vm.nixvf.hints or [ ];
               settings = vm.nixvf.settings or { };

@@ -38,6 +38,21 @@
             users.users.root.hashedPassword = "!";
           }
         ];
+        secretPassword = [
+          {
+            users.users.root.initialPassword = lib.mkForce null;
+            users.users.root.hashedPasswordFile = "/run/secrets-for-users/root";
+          }
+        ];
+        storePassword = [
+          {
+            users.users.root.initialPassword = lib.mkForce null;
+            users.users.root.hashedPasswordFile = "${builtins.storeDir}/hash";
+          }
+        ];
+        cross = [ { nixpkgs.buildPlatform = "x86_64-linux"; } ];
+        noStage1 = [ { boot.initrd.enable = false; } ];
+        noVM = [ { disabledModules = [ "virtualisation/qemu-vm.nix" ]; } ];
         # Nobody has a password there, and somebody can log in all the same.
         keyOnly = [
           {

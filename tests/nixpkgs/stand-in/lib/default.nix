@@ -21,6 +21,7 @@ let
       mapAttrs
       ;
     optional = cond: value: if cond then [ value ] else [ ];
+    optionals = cond: list: if cond then list else [ ];
     optionalString = cond: text: if cond then text else "";
     unique = builtins.foldl' (acc: x: if elem x acc then acc else acc ++ [ x ]) [ ];
     mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);

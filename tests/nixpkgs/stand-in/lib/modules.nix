@@ -207,8 +207,9 @@ let
       inherit file;
       key = body.key or (if named then toString module else "${parent}#${toString number}");
       imports = body.imports or [ ];
+      disabled = body.disabledModules or [ ];
       options = body.options or { };
-      config = if long then body.config or { } else removeAttrs body [ "imports" "key" "_file" ];
+      config = if long then body.config or { } else removeAttrs body [ "imports" "key" "_file" "disabledModules" ];
     };
 
   loadAll = args: parent: modules: builtins.genList (i: load args parent i (builtins.elemAt modules i)) (length modules);
@@ -234,8 +235,10 @@ let
         modules = modules ++ more.modules or [ ];
         specialArgs = specialArgs // more.specialArgs or { };
       };
-      tree = evalTree [ ] (map (m: { inherit (m) file; value = m.options; }) found) (
-        map (m: { inherit (m) file; value = m.config; }) found
+      disabled = map (file: "${args.modulesPath}/${file}") (concatMap (m: m.disabled) found);
+      enabled = filter (m: !(elem m.key disabled)) found;
+      tree = evalTree [ ] (map (m: { inherit (m) file; value = m.options; }) enabled) (
+        map (m: { inherit (m) file; value = m.config; }) enabled
       );
     in
     tree // { extendModules = extend; };

@@ -111,6 +111,7 @@ in
       zfs.extraPools = strings;
       kernelParams = strings;
       initrd = {
+        enable = bool true;
         clevis.enable = bool false;
         luks.devices = free;
         network.enable = bool false;
@@ -167,11 +168,12 @@ in
     services.zfs.autoSnapshot.enable = bool false;
     services.zfs.trim.enable = bool false;
     nixpkgs.hostPlatform = string;
+    nixpkgs.buildPlatform = string;
     system.stateVersion = string;
     system.name = option types.str config.networking.hostName;
     system.build.toplevel = option types.raw (derivation {
       name = "nixos-system-${config.system.name}";
-      inherit system;
+      system = if config.nixpkgs.buildPlatform == null then system else config.nixpkgs.buildPlatform;
       builder = "/bin/sh";
       args = [
         "-c"
@@ -188,6 +190,7 @@ in
         options = {
           initialPassword = string;
           hashedPassword = string;
+          hashedPasswordFile = string;
           openssh.authorizedKeys.keys = strings;
         };
       }
