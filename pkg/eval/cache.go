@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -22,6 +23,9 @@ func (e *evaluation) openTemp() error {
 	if err != nil {
 		return fmt.Errorf("cache: %w", err)
 	}
+	if !plain(parent) {
+		return e.openPlainTemp()
+	}
 	all, err := lock(parent, 0) // from here on nobody takes a new directory for an old one
 	if err != nil {
 		return fmt.Errorf("cache: %w", err)
@@ -33,6 +37,32 @@ func (e *evaluation) openTemp() error {
 	}
 	if err != nil {
 		return fmt.Errorf("cache: %w", err)
+	}
+	return nil
+}
+
+// plain reports whether a path means the same in a flake's reference: older Nix
+// decodes "%", and refuses blanks and what is not ASCII.
+func plain(path string) bool {
+	return !strings.ContainsFunc(path, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._+-", r))
+	})
+}
+
+// openPlainTemp is openTemp for a cache whose path is not plain.
+func (e *evaluation) openPlainTemp() error {
+	parent, err := filepath.EvalSymlinks(os.TempDir())
+	if err != nil || !plain(parent) {
+		parent, err = filepath.EvalSymlinks("/tmp")
+	}
+	if err == nil {
+		e.temp, err = os.MkdirTemp(parent, "nixvf-eval-")
+	}
+	if err == nil {
+		e.tempLock, err = lock(e.temp, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("temporary directory: %w", err)
 	}
 	return nil
 }
