@@ -29,6 +29,7 @@ var edges = map[string][]string{
 	"disk":       {},
 	"eval":       {"bootdoc", "casehack", "evalcache", "fault", "nix", "nixos", "place", "worktree"},
 	"evalcache":  {},
+	"exchange":   {"fault", "nix", "place"},
 	"expand":     {},
 	"fault":      {},
 	"identity":   {},

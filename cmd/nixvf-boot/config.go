@@ -11,8 +11,10 @@ import (
 	"github.com/nixvf/nixvf/pkg/boot"
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/exchange"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/nix"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/preflight"
 )
@@ -57,6 +59,19 @@ func (f *flags) check(ctx context.Context, t *cli.Tool, c boot.Config) error {
 		return err
 	}
 	return fault.Status(1)
+}
+
+// handOver lets a running guest's Nix know store paths.
+func (f *flags) handOver(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	vm, err := c.Host.VM(*f.HandOver, "", "")
+	if err != nil {
+		return fault.Usage(err)
+	}
+	n, err := nix.FindStore(nix.Log{Stderr: t.Stderr})
+	if err != nil {
+		return err
+	}
+	return exchange.HandOver(ctx, vm, n, f.Paths)
 }
 
 // again is this command once more, as the keeper of the document's VM. One that

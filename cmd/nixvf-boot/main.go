@@ -25,6 +25,7 @@ every key goes to the guest, "ctrl-] ." stops it, once more forces it, and
 	nixvf-boot <launch.json
 	nixvf-boot --input FILE <launch.json >console.log
 	nixvf-boot --detach <launch.json; nixvf-boot --attach ID
+	nixvf-boot --hand-over ID ./result
 	nixvf-boot --dry-run <launch.json
 	nixvf-boot --check
 
@@ -51,6 +52,8 @@ type flags struct {
 	Input       string        `placeholder:"FILE" help:"Type what a file, a FIFO or a device gives at the console, beside the keys of a terminal. Its end is not the VM's."`
 	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
 	Attach      *string       `placeholder:"ID" help:"Take the console of a VM in the background to this terminal."`
+	HandOver    *string       `placeholder:"ID" help:"Let Nix in a running guest know store paths, which follow, with all that they need; nixvf-refresh there takes it over."`
+	Paths       []string      `arg:"" optional:"" name:"path" help:"With --hand-over: store paths, or links to them."`
 	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
 	Check       bool          `help:"Look at whether this host can run VMs, what is wrong with it, and what mends that; needs no document."`
 	JSON        bool          `name:"json" help:"With --check: as JSON."`
@@ -75,6 +78,12 @@ func main() {
 			return fault.Usage(errors.New("--input goes with the start of a VM, not with --attach"))
 		case f.Attach != nil:
 			return outcome(boot.Attach(*f.Attach, config))
+		case f.HandOver != nil && len(f.Paths) > 0:
+			return f.handOver(ctx, t, config)
+		case f.HandOver != nil:
+			return fault.Usage(errors.New("--hand-over: no store path is given"))
+		case len(f.Paths) > 0:
+			return fault.Usage(fmt.Errorf("unexpected argument %s", f.Paths[0]))
 		case f.JSON && !f.Check:
 			return fault.Usage(errors.New("--json goes with --check"))
 		case f.Check:
