@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/cli"
@@ -86,16 +87,21 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 	if err != nil {
 		return err
 	}
-	launch, more, err := vfkit.Launch(boot, vfkit.Options{
+	options := vfkit.Options{
 		Flags: vfkit.Flags(c.flags),
 		Rest:  t.Rest,
 		Host:  place.Host{Lookup: os.LookupEnv, Dir: dir, Files: os.DirFS("/")},
-	})
-	for _, w := range append(warnings, more...) {
+	}
+	launch, more, err := vfkit.Launch(boot, options)
+	notes, outside := vfkit.Outside(boot, options)
+	for _, w := range slices.Concat(warnings, more, outside) {
 		t.Warn("%s", w)
 	}
 	if err != nil {
 		return err
+	}
+	for _, n := range notes {
+		t.Say("%s", n)
 	}
 	if c.Format != launchdoc.JSON && (launch.RestrictNetwork || launch.HostLoopback || len(launch.ForwardPorts) > 0) {
 		t.Warn("--format %s: only the document (json) can restrict the network, open the host's loopback and forward ports", c.Format)

@@ -40,7 +40,7 @@ func (h Host) Disk(vm VM, diskImage *string, flag string) (path string, warnings
 	switch {
 	case h.isQcow2(path):
 		err = convert(origin, path, path+".converted")
-	case !h.exists(path) && h.isQcow2(named):
+	case !h.Exists(path) && h.isQcow2(named):
 		err = convert(origin, named, path)
 	}
 	if flake := h.copiedWith(path); flake != "" {
@@ -83,10 +83,10 @@ func convert(origin, from, to string) error {
 // that git does not know.
 func (h Host) copiedWith(path string) (flake string) {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if flake == "" && h.exists(filepath.Join(dir, "flake.nix")) {
+		if flake == "" && h.Exists(filepath.Join(dir, "flake.nix")) {
 			flake = dir
 		}
-		if h.exists(filepath.Join(dir, ".git")) {
+		if h.Exists(filepath.Join(dir, ".git")) {
 			flake = ""
 		}
 		if dir == filepath.Dir(dir) {
@@ -95,7 +95,8 @@ func (h Host) copiedWith(path string) (flake string) {
 	}
 }
 
-func (h Host) exists(path string) bool {
+// Exists reports whether there is something at an absolute path.
+func (h Host) Exists(path string) bool {
 	_, err := h.stat(path)
 	return err == nil
 }
