@@ -12,7 +12,7 @@ import (
 )
 
 // Outside says what of the host a boot document wants outside of the VM's state
-// directory: shares, the root disk, the console's file. What the user names by a
+// directory: shares, disks, the console's file. What the user names by a
 // flag or a variable is no news. The warnings are about what is in the user's
 // home already.
 func Outside(boot *bootdoc.Document, o Options) (notes, warnings []string) {
@@ -36,6 +36,9 @@ func Outside(boot *bootdoc.Document, o Options) (notes, warnings []string) {
 	}
 	if v.DiskImage != nil && o.Disk == "" && o.Host.Env("NIX_DISK_IMAGE") == "" {
 		l.add("virtualisation.diskImage", *v.DiskImage, "has the guest's disk in %s, writable")
+	}
+	for i, drive := range v.QEMU.Drives {
+		l.add(fmt.Sprintf("virtualisation.qemu.drives[%d].file", i), drive.File, "gives the guest the disk %s, writable")
 	}
 	if c := v.Nixvf.Console; o.Console == "" && !slices.Contains([]string{"", ConsoleStdio, ConsolePTY}, c) {
 		l.add("virtualisation.nixvf.console", c, "writes the guest's console to %s")
