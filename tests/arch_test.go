@@ -20,11 +20,11 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"boot":       {"accept", "bootdoc", "child", "console", "disk", "evalcache", "fault", "launchdoc", "lease", "leash", "lock", "network", "place", "qemu", "roots", "sockets", "vfkit", "vsock"},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "evalcache", "fault", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "qemu", "roots", "sockets", "vfkit", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},
-	"cli":        {"fault", "strictjson"},
+	"cli":        {"fault", "pipe", "strictjson"},
 	"console":    {},
 	"disk":       {},
 	"eval":       {"bootdoc", "casehack", "evalcache", "fault", "nix", "nixos", "place", "worktree"},
@@ -40,6 +40,7 @@ var edges = map[string][]string{
 	"network":    {"accept", "bootdoc"},
 	"nix":        {"evalcache", "fault"},
 	"nixos":      {},
+	"pipe":       {},
 	"place":      {"bootdoc", "expand", "fault"},
 	"preflight":  {"boot", "bootdoc", "child", "evalcache", "nix", "qemu"},
 	"qemu":       {"fault"},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +35,8 @@ type screen struct {
 	asked  []byte       // the last of what came, in which a question may have begun
 	mu     sync.Mutex
 	seen   bytes.Buffer
+	all    bytes.Buffer // from the beginning
+	frozen atomic.Bool  // it takes no output
 }
 
 // onScreen runs a command with document as its stdin and a terminal for the
@@ -100,12 +103,23 @@ func (s *screen) watch() {
 		n, err := s.master.Read(buf)
 		s.mu.Lock()
 		s.seen.Write(buf[:n])
+		s.all.Write(buf[:n])
 		s.mu.Unlock()
 		s.answer(buf[:n])
 		if err != nil {
 			return
 		}
+		for s.frozen.Load() {
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
+}
+
+// everything is all that has come to the screen.
+func (s *screen) everything() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all.String()
 }
 
 func (s *screen) text() string {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/pipe"
 )
 
 // sessionConsole is the console of a VM that runs, and who has it. All but the
@@ -25,18 +26,21 @@ type sessionConsole struct {
 	log        *os.File          // where it goes in the background, or at all
 	outlet     *console.Outlet   // where anybody may open it, nil if that is not wanted
 	terminal   *console.Terminal // whose keys go to the guest, nil while there is none
+	brought    *os.File          // the file of a visitor's terminal
+	tie        *console.Pty      // what a VMM without a console has as its stdin
 	front      *leash.Keeper     // the process in front, nil in the background
 	visiting   bool              // the front came later, and can go again
 	visitors   chan visitor
 	detach     chan struct{}         // the terminal's user wants to leave
 	unread     atomic.Bool           // the output's reader went away
 	lostOutput atomic.Pointer[error] // why output could not be written
+	voice      voice                 // what is said on a terminal that may take nothing
 	alarm
 }
 
 func newConsole(front *leash.Keeper) sessionConsole {
 	return sessionConsole{
-		front: front, visitors: make(chan visitor), detach: make(chan struct{}, 1), alarm: newAlarm(),
+		front: front, visitors: make(chan visitor), detach: make(chan struct{}, 1), voice: newVoice(), alarm: newAlarm(),
 	}
 }
 
@@ -44,7 +48,7 @@ func newConsole(front *leash.Keeper) sessionConsole {
 // listens for visitors.
 func (s *session) openConsole(cmd *exec.Cmd) (err error) {
 	if !usesStdio(s.vm) {
-		return nil
+		return s.tieTo(cmd)
 	}
 	switch {
 	case s.wanted.LogFile != "":
@@ -60,11 +64,14 @@ func (s *session) openConsole(cmd *exec.Cmd) (err error) {
 	if s.pty, err = console.NewPty(); err != nil {
 		return err
 	}
+	s.pty.RequestLog = s.VMM == VFKit
 	if terminal := s.firstTerminal(); terminal != nil {
 		s.pty.Resize(terminal) // the VMM may look at it once only
 	}
 	cmd.Stdin, cmd.Stdout = s.pty.Slave(), s.pty.Slave()
-	s.output.AfterSilence(panicSilence, s.lookForPanic)
+	if s.VMM == VFKit { // which tells nothing of a panic
+		s.output.AfterSilence(panicSilence, s.lookForPanic)
+	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.consoleSocket(), Net: "unix"})
 	if err == nil {
 		go s.receive(listener) // it ends with the process
@@ -74,6 +81,15 @@ func (s *session) openConsole(cmd *exec.Cmd) (err error) {
 
 // consoleSocket is the name of the socket on which visitors come.
 const consoleSocket = "console.sock"
+
+// tieTo gives a VMM without a console a terminal all the same: package child
+// binds its life to ours by that where there is no other way.
+func (s *session) tieTo(cmd *exec.Cmd) (err error) {
+	if s.tie, err = console.NewPty(); err == nil {
+		cmd.Stdin = s.tie.Slave()
+	}
+	return err
+}
 
 func (s *session) consoleSocket() string { return filepath.Join(s.sockets, consoleSocket) }
 
@@ -128,10 +144,14 @@ func (s *session) connect() <-chan struct{} {
 	case s.log != nil:
 	case terminal != nil:
 		s.Say("the console of %s; ctrl-] d leaves it running, ctrl-] . stops it, twice by force", s.place.ID)
-		s.show(terminal)
+		s.take(terminal)
 	default:
 		s.output.Add(s.Stdout, s.unwritable)
-		go console.Unread(s.Stdout, s.nobodyReads)
+		go func() {
+			if pipe.AwaitUnread(s.Stdout, s.vmm.Done()) {
+				s.nobodyReads()
+			}
+		}()
 	}
 	if s.InputFile != "" {
 		go s.feed()
@@ -152,22 +172,53 @@ func (s *session) firstTerminal() *console.Terminal {
 	return console.Find(s.Stdout)
 }
 
-// show gives the console to a terminal.
-func (s *session) show(t *console.Terminal) {
+// take gives the console to a terminal, unless the process in front is stopped:
+// then the terminal is somebody else's until it goes on.
+func (s *session) take(t *console.Terminal) {
 	s.terminal = t
-	if err := t.Raw(); err != nil {
-		s.Warn("terminal: %v", err)
-	}
 	failed := s.unwritable
 	if s.visiting {
 		failed = func(error) {} // then the front ends as well
 	}
+	if s.front.Show() {
+		s.enter(t.Raw())
+	} else {
+		t.Suspend()
+	}
 	s.output.Add(t, failed)
+}
+
+// enter reads the keys of a terminal that has become raw.
+func (s *session) enter(err error) {
+	if err != nil {
+		s.note("warning: terminal: %v", err)
+	}
 	s.resize() // what the guest draws anew for it is for this terminal
+	keys := s.terminal.Keys()
+	if keys == nil {
+		return
+	}
 	go func() {
 		// That the terminal is gone, or the VM, is noticed elsewhere.
-		_ = s.pty.Input(t, s.command)
+		_ = s.pty.Input(keys, s.command)
+		keys.Close()
 	}()
+}
+
+// follow does to the terminal what the shell has done to the process in front:
+// one that is stopped has no terminal.
+func (s *session) follow() {
+	switch {
+	case s.terminal == nil:
+	case s.front.Show():
+		if !s.terminal.IsRaw() {
+			s.enter(s.terminal.Resume())
+		}
+	case s.terminal.IsRaw():
+		s.voice.settle()
+		s.terminal.Suspend()
+	}
+	s.front.Followed()
 }
 
 // command does what an escape sequence asks for.
@@ -191,18 +242,24 @@ func (s *session) resize() {
 
 // hide takes the console away from its terminal, which is as it was before.
 func (s *session) hide() {
-	if s.terminal != nil {
-		s.output.Remove(s.terminal)
-		s.terminal.Restore()
-		s.terminal = nil
+	if s.terminal == nil {
+		return
 	}
+	s.voice.settle()
+	s.output.Remove(s.terminal)
+	s.terminal.Close()
+	s.terminal = nil
+	s.brought.Close() // of nil it is an error that nobody minds
+	s.brought = nil
 }
 
 // unwritable is what becomes of output that cannot be written.
 func (s *session) unwritable(err error) {
-	if errors.Is(err, syscall.EPIPE) {
+	switch {
+	case errors.Is(err, os.ErrClosed): // by us
+	case errors.Is(err, syscall.EPIPE):
 		s.nobodyReads()
-	} else {
+	default:
 		s.lostOutput.CompareAndSwap(nil, &err)
 		ask(s.requests.lost, fmt.Sprintf("console: %v", err))
 	}
@@ -215,11 +272,37 @@ func (s *session) nobodyReads() {
 	}
 }
 
+// drained is how long the console's output may be on its way to those who want
+// it, once the VMM has ended and while nobody takes any of it.
+const drained = 2 * time.Second
+
+// drain passes on what the guest has printed last, as far as anybody takes it.
+func (s *session) drain(done <-chan struct{}) {
+	if s.pty != nil {
+		s.pty.Ended()
+	}
+	for taken := s.output.Taken(); ; {
+		select {
+		case <-done:
+			s.output.Close()
+			return
+		case <-time.After(drained):
+		}
+		now := s.output.Taken()
+		if now == taken {
+			s.output.Close() // who takes nothing gets no more
+			<-done
+			return
+		}
+		taken = now
+	}
+}
+
 // announce prints where the console can be opened, and the names of further
 // pseudo-terminals that the VMM made.
 func (s *session) announce() {
 	if s.outlet != nil && !s.Detach { // which prints it on stdout
-		s.Say("console: %s", s.outlet.Name())
+		s.tell("console: %s", s.outlet.Name())
 	}
 	if !s.usesPty() {
 		return
@@ -234,10 +317,10 @@ func (s *session) announce() {
 		names, err = s.machine.vmm.terminals()
 	}
 	if len(names) == 0 {
-		s.Warn("console: its pseudo-terminal cannot be found: %v", err)
+		s.tell("warning: console: its pseudo-terminal cannot be found: %v", err)
 	}
 	for _, name := range names {
-		s.Say("console: %s", name)
+		s.tell("console: %s", name)
 	}
 }
 
@@ -246,6 +329,9 @@ func (s *session) closeConsole() {
 	s.hide()
 	if s.pty != nil {
 		s.pty.Close()
+	}
+	if s.tie != nil {
+		s.tie.Close()
 	}
 	if s.outlet != nil {
 		s.outlet.Close()

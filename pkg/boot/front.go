@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/crc-org/vfkit/pkg/config"
 
@@ -50,22 +48,18 @@ func (c Config) untilGone(ctx context.Context) (context.Context, context.CancelF
 // in the background. The status is the keeper's, and so is the message about
 // it.
 func (c Config) lead() (int, error) {
-	signals := listen() // before anybody can know that this process is there
+	p := c.newPost() // before anybody can know that this process is there
 	f, err := leash.Start(c.Keeper())
 	if err != nil {
 		return 1, err
 	}
-	defer passSignals(signals, f)()
+	p.man(f)
+	defer p.leave()
 	var last leash.Report
-	for {
-		r, err := f.Next()
-		if err != nil { // the leash has been let go
-			break
-		}
+	for r := range p.reports { // until the leash has been let go
 		last = r
 	}
-	switch last.State {
-	case leash.Running:
+	if last.State == leash.Running {
 		return c.inBackground(last.VM)
 	}
 	status := child.StatusOf(f.State())
@@ -90,25 +84,32 @@ func Attach(id string, c Config) (int, error) {
 		return 1, err
 	}
 	if console.Find(c.Stdout) == nil {
-		return 1, errors.New("--attach: stdout is no terminal")
+		return 1, errors.New("--attach: stdout is not a terminal")
 	}
-	signals := listen() // the keeper looks at the terminal's size as soon as it is connected
+	restore := console.Keep(c.Stdout)
+	p := c.newPost() // the keeper looks at the terminal's size as soon as it is connected
 	f, err := c.visit(vm)
 	if err != nil {
 		return 1, fmt.Errorf("%s is not running, or has no console to attach to: %w", id, err)
 	}
-	defer passSignals(signals, f)()
+	p.man(f)
+	defer p.leave()
 	for {
-		r, err := f.Next()
-		switch {
-		case err != nil:
-			return 1, fmt.Errorf("%s: the process that ran it was killed", id)
-		case r.State == leash.Refused:
-			return 1, fmt.Errorf("%s: %s", id, strings.Join(r.Why, ", "))
-		case r.State == leash.Detached:
-			return 0, nil
-		case r.State == leash.Ended:
-			return r.Status, messages(r.Why)
+		select {
+		case r, open := <-p.reports:
+			switch {
+			case !open:
+				return 1, fmt.Errorf("%s: the process that ran it was killed", id)
+			case r.State == leash.Refused:
+				return 1, fmt.Errorf("%s: %s", id, strings.Join(r.Why, ", "))
+			case r.State == leash.Detached:
+				return 0, nil
+			case r.State == leash.Ended:
+				return r.Status, messages(r.Why)
+			}
+		case s := <-p.unheard:
+			restore()
+			return 128 + int(s), fmt.Errorf("%s: the process that runs it does not answer", id)
 		}
 	}
 }
@@ -133,27 +134,6 @@ func messages(lines []string) error {
 		errs[i] = errors.New(line)
 	}
 	return errors.Join(errs...)
-}
-
-// listen returns the signals that come to the front from now on.
-func listen() chan os.Signal {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH)
-	return signals
-}
-
-// passSignals passes on what comes to the front, until the returned function
-// is called.
-func passSignals(signals chan os.Signal, f *leash.Front) (stop func()) {
-	go func() {
-		for s := range signals {
-			f.Signal(s.(syscall.Signal))
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(signals)
-	}
 }
 
 // inBackground tells the user, or a script, of a VM that runs on without us.

@@ -66,6 +66,9 @@ type vmm interface {
 	serveVsock() error
 	// stop asks the guest to shut down.
 	stop() error
+	// halt ends the VM at once, whatever the guest does. An error means that the
+	// VMM must be killed for that.
+	halt() error
 	// running reports whether the VM runs, an error if that cannot be known yet.
 	running() (bool, error)
 	// watchDisks calls failed each time an image cannot be read or written, until

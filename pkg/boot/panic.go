@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/fault"
 )
 
@@ -12,6 +11,9 @@ const (
 	// panicSilence is how long nothing has to follow a kernel's last words, to be
 	// the last.
 	panicSilence = 2 * time.Second
+	// answerTime is how long a guest that was asked to shut down may take to show
+	// that it lives. A kernel with panic=5 starts anew after that.
+	answerTime = 2 * time.Second
 	// outputDelay is how long the console's output may be on its way to us.
 	outputDelay = 100 * time.Millisecond
 	// silentRestarts is how often a guest may start anew without printing
@@ -23,13 +25,20 @@ const (
 // alarm tells of a guest that has panicked and is of no use any more: it would
 // wait with a core at 100 %, or start anew to panic again, for ever. Its channel
 // has room for one: the first ends the VM.
-type alarm struct{ panics chan error }
+type alarm struct{ panics chan panicked }
 
-func newAlarm() alarm { return alarm{make(chan error, 1)} }
+// panicked is what is known of a panic. It is sure when the guest has started
+// anew since, and otherwise only what the console shows.
+type panicked struct {
+	err  error
+	sure bool
+}
 
-func (a alarm) raise(err error) {
+func newAlarm() alarm { return alarm{make(chan panicked, 1)} }
+
+func (a alarm) raise(err error, sure bool) {
 	select {
-	case a.panics <- err:
+	case a.panics <- panicked{err, sure}:
 	default:
 	}
 }
@@ -37,12 +46,35 @@ func (a alarm) raise(err error) {
 // panicError is the error of a guest that has panicked.
 func panicError(reason string) error { return fmt.Errorf("the guest's kernel panicked: %s", reason) }
 
+// uptime is how long the VM runs.
+func (s *session) uptime() time.Duration { return time.Since(s.started) }
+
 // lookForPanic is called when the console has become silent: no kernel says more
 // after its last line.
 func (s *session) lookForPanic() {
-	if reason, ended, panicked := console.Panic(s.output.Tail()); panicked && ended {
-		s.raise(panicError(reason))
+	if reason, ended, panicked := s.output.Panic(s.uptime()); panicked && ended {
+		s.raise(panicError(reason), false)
 	}
+}
+
+// suspect asks a guest that seems to have panicked to shut down: one that lives
+// says something, or does it, and then the console showed something else.
+func (s *session) suspect(p panicked) {
+	s.panicked, s.alive, s.doubt = p, s.output.Written(), time.After(answerTime)
+	go s.askGuest()
+}
+
+// afterPanic pulls the plug of a guest that has panicked. One that lives shuts
+// down by itself.
+func (s *session) afterPanic() error {
+	s.doubt = nil
+	if !s.panicked.sure && s.output.Written() > s.alive {
+		s.note("warning: the console shows a kernel's panic, but the guest goes on; it was asked to stop")
+		return nil
+	}
+	s.forced = 1
+	s.pullPlug()
+	return s.panicked.err
 }
 
 // watchRestarts looks at each restart of the guest, where the VMM tells. One
@@ -54,8 +86,8 @@ func (s *session) watchRestarts() {
 	start := time.Now()
 	s.machine.vmm.watch(s.vmm.Done(), func() {
 		time.Sleep(outputDelay)
-		if reason, _, panicked := console.Panic(s.output.Tail()); panicked {
-			s.raise(panicError(reason))
+		if reason, _, panicked := s.output.Panic(s.uptime()); panicked {
+			s.raise(panicError(reason), true)
 		}
 		if s.output.Written() == written && time.Since(start) < silentRun {
 			silent++
@@ -64,7 +96,7 @@ func (s *session) watchRestarts() {
 		}
 		if silent == silentRestarts {
 			s.raise(fault.Hint(fmt.Errorf("the guest started anew %d times and printed nothing", silent),
-				"a kernel that panics before it has loaded virtio_console, or whose console= is another one, cannot say so"))
+				"a kernel that panics before it has loaded virtio_console, or whose console= is another one, cannot say so"), true)
 		}
 		written, start = s.output.Written(), time.Now()
 	})

@@ -63,6 +63,11 @@ func (v *vfkitVMM) stop() error {
 	return err
 }
 
+func (v *vfkitVMM) halt() error {
+	_, err := callVfkit(v.rest, http.MethodPost, "/vm/state", `{"state": "HardStop"}`)
+	return err
+}
+
 // running asks vfkit whether its VM runs.
 func (v *vfkitVMM) running() (bool, error) {
 	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/state", "")

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/console"
@@ -33,6 +34,8 @@ type session struct {
 	stalled  atomic.Bool // the guest is paused for want of room for a disk
 	forced   int         // the exit status when it was ended by force, else 0
 	refused  sync.Once   // the VMM does not ask the guest to stop, and that is said
+	started  time.Time
+	stopping
 	sessionConsole
 }
 
@@ -51,13 +54,13 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	}
 	go s.passRoots(kept)
 	drained := s.connect()
-	s.announce()
+	go s.announce()
 	go s.tellVsock()
 	go s.watchRestarts()
 	go s.guardDisks()
 	go debug.FreeOSMemory() // what the start took, to make a disk for one
 	err = s.wait()
-	<-drained
+	s.drain(drained)
 	status, err = s.outcome(err)
 	s.part(leash.Report{State: leash.Ended, Status: status, Why: fault.Lines(err)})
 	return status, err
@@ -97,10 +100,9 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 		s.Say("starting %s", strings.Join(argv, " "))
 		s.Say("its log is %s", log.Name())
 	}
-	if s.vmm, err = child.Start(s.machine.vmm.name(), cmd); err != nil {
-		return err
-	}
-	return nil
+	s.started = time.Now()
+	s.vmm, err = child.Start(s.machine.vmm.name(), cmd)
+	return err
 }
 
 // startHelper starts a helper on a socket that listens already, so that the
@@ -172,6 +174,7 @@ func (s *session) close() {
 		h.End()
 	}
 	s.closeConsole()
+	s.voice.end()
 	closeAll(s.logs)
 }
 
@@ -185,7 +188,7 @@ func closeAll(files []*os.File) {
 // for is explained with the last lines of the VMM's log.
 func (s *session) outcome(err error) (int, error) {
 	status := s.vmm.Status()
-	reason, _, panicked := console.Panic(s.output.Tail())
+	reason, _, panicked := s.output.Panic(s.uptime())
 	switch {
 	case s.unread.Load():
 		return 128 + int(syscall.SIGPIPE), nil

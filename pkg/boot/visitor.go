@@ -51,7 +51,7 @@ func (s *session) welcome(v visitor) {
 	case s.front != nil:
 		why = "its console is on another terminal"
 	case terminal == nil:
-		why = "that is no terminal"
+		why = "that is not a terminal"
 	}
 	if why != "" {
 		v.front.Report(leash.Report{State: leash.Refused, Why: []string{why}})
@@ -59,9 +59,9 @@ func (s *session) welcome(v visitor) {
 		v.file.Close()
 		return
 	}
-	s.front, s.visiting = v.front, true
+	s.front, s.visiting, s.brought = v.front, true, v.file
 	s.front.Report(leash.Report{State: leash.Attached, VM: s.machine.describe("")})
-	s.show(terminal)
+	s.take(terminal)
 }
 
 // background lets the VM run on without anybody in front of it.
@@ -81,9 +81,8 @@ func (s *session) background() {
 	if err != nil {
 		s.note("the VM cannot go to the background: %v", err)
 		if s.terminal != nil { // whose keys nobody reads any more
-			terminal := s.terminal
 			s.hide()
-			s.show(terminal)
+			s.take(console.Find(s.Stdout))
 		}
 	}
 }
@@ -124,7 +123,7 @@ func (s *session) frontGone() {
 		return
 	}
 	s.forced = 128 + int(syscall.SIGKILL) // as the front ended, for those who ask later
-	s.vmm.End()
+	s.pullPlug()
 }
 
 // pollRunning is how often a VMM is asked whether its VM runs already.

@@ -12,15 +12,24 @@ import (
 // booting does not hear the first time.
 const askAgain = 2 * time.Second
 
+// stopping is how far the VM's end is on its way.
+type stopping struct {
+	limit, again <-chan time.Time
+	patience     time.Duration // until limit
+	asked        bool          // by a person
+	panicked     panicked
+	alive        uint64           // what the guest had printed when it was asked whether it lives
+	doubt        <-chan time.Time // until when it can show that it does
+}
+
 // wait returns when the VMM has ended. A first request asks the guest to shut
 // down; a second one of a person's, or the time limit, ends the VMM by force. A
 // console that is lost asks once: that comes just before or after a signal, when
 // a terminal is closed, or at ^C to a whole pipeline.
+//
+// Nothing in here waits for a terminal.
 func (s *session) wait() error {
-	var limit, again <-chan time.Time
-	patience := s.StopTimeout
 	running := s.untilRunning()
-	asked := false
 	for {
 		why, person := "", true // who asks for the VM's end
 		select {
@@ -28,20 +37,19 @@ func (s *session) wait() error {
 			return nil
 		case h := <-s.failed:
 			return s.helperFailed(h)
-		case err := <-s.panics:
-			s.forced = 1
-			s.vmm.End()
-			return err
-		case <-limit:
-			if rest := s.StopTimeout - patience; rest > 0 && !s.stalled.Load() { // it goes on by now
-				patience, limit = s.StopTimeout, time.After(rest)
-				continue
+		case p := <-s.panics:
+			s.suspect(p)
+		case <-s.doubt:
+			if err := s.afterPanic(); err != nil {
+				return err
 			}
-			s.force(StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", patience))
-			return nil
-		case <-again:
+		case <-s.limit:
+			if s.timeIsUp() {
+				return nil
+			}
+		case <-s.again:
 			go s.askGuest()
-			again = time.After(askAgain)
+			s.again = time.After(askAgain)
 		case sig := <-s.requests.signals:
 			why = sig.String()
 		case why = <-s.requests.keys:
@@ -54,6 +62,8 @@ func (s *session) wait() error {
 			s.background()
 		case <-s.front.Gone():
 			s.frontGone()
+		case <-s.front.Jobs():
+			s.follow()
 		case v := <-s.visitors:
 			s.welcome(v)
 		case <-s.requests.resized:
@@ -61,21 +71,41 @@ func (s *session) wait() error {
 		case text := <-s.notes:
 			s.note("%s", text)
 		}
-		switch first := limit == nil; {
-		case why == "", !person && !first:
-		case person && asked:
-			s.force(StatusForced, "asked twice")
+		if why != "" && s.request(why, person) {
 			return nil
-		default:
-			asked = asked || person
-			s.note("%s: asking the guest to stop; once more forces it", why)
-			if first {
-				go s.askGuest()
-				patience = s.stopLimit()
-				limit, again = time.After(patience), time.After(askAgain)
-			}
 		}
 	}
+}
+
+// request does what somebody asks for, and reports whether that was the VM's end
+// by force.
+func (s *session) request(why string, person bool) (forced bool) {
+	switch first := s.limit == nil; {
+	case !person && !first:
+	case person && s.asked:
+		s.force(StatusForced, "asked twice")
+		return true
+	default:
+		s.asked = s.asked || person
+		if first {
+			go s.askGuest()
+			s.patience = s.stopLimit()
+			s.limit, s.again = time.After(s.patience), time.After(askAgain)
+		}
+		s.note("%s: asking the guest to stop; once more forces it", why)
+	}
+	return false
+}
+
+// timeIsUp ends the VMM by force, and reports that, unless the guest could not
+// hear for a while and has some time left since.
+func (s *session) timeIsUp() bool {
+	if rest := s.StopTimeout - s.patience; rest > 0 && !s.stalled.Load() { // it goes on by now
+		s.patience, s.limit = s.StopTimeout, time.After(rest)
+		return false
+	}
+	s.force(StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", s.patience))
+	return true
 }
 
 // askGuest has the VMM ask the guest to stop. That the VMM refuses to is said
@@ -106,6 +136,26 @@ const (
 func (s *session) force(status int, why string) {
 	s.forced = status
 	s.note("%s: ending %s by force", why, s.vmm.Name)
+	s.pullPlug()
+}
+
+// haltTime is how long the VMM may take to end a VM by force, before it is
+// killed.
+const haltTime = 2 * time.Second
+
+// pullPlug has the VMM end the VM at once, and kills it if it does not.
+func (s *session) pullPlug() {
+	refused := make(chan error, 1)
+	go func() {
+		if err := s.machine.vmm.halt(); err != nil {
+			refused <- err
+		}
+	}()
+	select {
+	case <-s.vmm.Done():
+	case <-refused:
+	case <-time.After(haltTime):
+	}
 	s.vmm.End()
 }
 
@@ -127,12 +177,18 @@ func (s *session) helperFailed(h *child.Process) error {
 func (s *session) tell(format string, args ...any) { s.notes <- fmt.Sprintf(format, args...) }
 
 // note says something while the terminal may be raw: it starts a line of its
-// own. A visitor's terminal is not where messages go, so it gets a copy.
+// own. A visitor's terminal is not where messages go, so it gets a copy. Nobody
+// waits until it is said.
 func (s *session) note(format string, args ...any) {
-	if s.visiting {
+	terminal, visiting := s.terminal, s.visiting
+	s.voice.say(func() {
+		if !visiting {
+			terminal.Beside(func() { s.Say(format, args...) })
+			return
+		}
 		s.Say(format, args...)
-		s.terminal.Line("nixvf-boot: " + fmt.Sprintf(format, args...))
-		return
-	}
-	s.terminal.Beside(func() { s.Say(format, args...) })
+		if terminal.IsRaw() {
+			terminal.Line("nixvf-boot: " + fmt.Sprintf(format, args...))
+		}
+	})
 }

@@ -1,7 +1,11 @@
 package child
 
-import "syscall"
+import (
+	"os/exec"
+	"syscall"
+)
 
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+// bind has the kernel kill the child when this process ends.
+func bind(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }

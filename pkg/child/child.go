@@ -1,6 +1,6 @@
 // Package child starts processes that must not outlive nixvf: each in a
 // session of its own, so that no signal of the terminal or of the process group
-// reaches it past us, and, on Linux, bound to our own life by the kernel.
+// reaches it past us, and bound to our own life by the kernel where it can be.
 //
 // It imports nothing of nixvf.
 package child
@@ -24,14 +24,15 @@ type Process struct {
 	once sync.Once
 }
 
-// Start starts cmd in a new session. The kernel kills it when this process
-// ends without having done so (Linux, PR_SET_PDEATHSIG).
+// Start starts cmd in a new session. When this process ends first, the kernel
+// kills it (Linux, PR_SET_PDEATHSIG), or, elsewhere, hangs up the terminal that
+// is its stdin, if this process holds the other side.
 //
 // The kernel means the thread that started the child when it says parent, so
 // that thread stays for as long as the child does.
 func Start(name string, cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Name: name, cmd: cmd, done: make(chan struct{})}
-	cmd.SysProcAttr = attributes()
+	bind(cmd)
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()

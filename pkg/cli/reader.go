@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/nixvf/nixvf/pkg/pipe"
 )
 
 // errUnread is the cause of a context that ended with stdout's last reader.
@@ -17,32 +16,12 @@ var errUnread = errors.New("nobody reads stdout any more")
 // one that has nothing to write yet.
 func (t *Tool) WhileRead(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	if stdout, ok := t.Stdout.(*os.File); ok && isPipe(stdout) {
+	if stdout, ok := t.Stdout.(*os.File); ok {
 		go func() {
-			tick := time.NewTicker(200 * time.Millisecond)
-			defer tick.Stop()
-			for !unread(stdout) {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
-				}
+			if pipe.AwaitUnread(stdout, ctx.Done()) {
+				cancel(errUnread)
 			}
-			cancel(errUnread)
 		}()
 	}
 	return ctx, func() { cancel(nil) }
-}
-
-func isPipe(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeNamedPipe != 0
-}
-
-// unread asks without waiting: macOS tells of a reader's end only to those who
-// wait to write, and to write is nearly always possible.
-func unread(pipe *os.File) bool {
-	poll := []unix.PollFd{{Fd: int32(pipe.Fd()), Events: unix.POLLOUT}}
-	_, err := unix.Poll(poll, 0)
-	return err == nil && poll[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
 }

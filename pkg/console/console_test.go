@@ -63,6 +63,7 @@ func TestOutputOfAClosedReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	vmm.Close()
+	p.Ended()
 	select {
 	case <-drained:
 	case <-time.After(10 * time.Second):
@@ -100,28 +101,6 @@ func TestFind(t *testing.T) {
 	if Find(readOnly) != nil {
 		t.Error("a terminal that cannot be written to is taken")
 	}
-}
-
-func TestUnread(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	gone := make(chan struct{})
-	go Unread(w, func() { close(gone) })
-	select {
-	case <-gone:
-		t.Fatal("gone while there is a reader")
-	case <-time.After(50 * time.Millisecond):
-	}
-	r.Close()
-	select {
-	case <-gone:
-	case <-time.After(10 * time.Second):
-		t.Fatal("the reader's end was not noticed")
-	}
-	Unread(os.NewFile(^uintptr(0), "closed"), func() { t.Error("called for what is no pipe") })
 }
 
 // TestNilTerminal allows what callers do without a terminal.

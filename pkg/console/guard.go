@@ -16,9 +16,12 @@ type guard struct {
 }
 
 // guardScript waits for a word on stdin. If there is none before the end, our
-// end, it gives the terminal, which is its stdout, the modes "$0" back. As a
-// background process it would be stopped for that, hence the trap.
-const guardScript = `trap '' INT TERM HUP QUIT TSTP TTOU; read -r word || stty "$0" <&1`
+// end, it gives the terminal, which is its stdout, the modes "$0" back, and
+// undoes of what a guest can have changed what can be undone unseen: mouse,
+// pasted text, cursor, colours. As a background process it would be stopped for
+// that, hence the trap.
+const guardScript = `trap '' INT TERM HUP QUIT TSTP TTOU; read -r word || { stty "$0" <&1; ` +
+	`printf '\033[?1000;1002;1003;1004;1006;2004;1l\033[?47l\033[?25h\033[0m\033>'; }`
 
 // newGuard starts a guard for the terminal in its present modes.
 func newGuard(terminal *os.File) (*guard, error) {

@@ -108,20 +108,21 @@ func TestRestoreFlushes(t *testing.T) {
 	if err := terminal.Raw(); err != nil {
 		t.Fatal(err)
 	}
-	if terminal.More(0) {
+	keys := terminal.Keys()
+	if keys.More(0) {
 		t.Error("there are keys already")
 	}
 	if _, err := master.WriteString("rm -r important\r"); err != nil {
 		t.Fatal(err)
 	}
-	if !terminal.More(10 * time.Second) {
+	if !keys.More(10 * time.Second) {
 		t.Fatal("the keys do not come")
 	}
 	terminal.Restore()
 	if n, err := unix.IoctlGetInt(int(slave.Fd()), getUnread); err != nil || n != 0 {
 		t.Errorf("%d bytes are left (%v)", n, err)
 	}
-	if n, err := terminal.Read(make([]byte, 10)); n != 0 || err != io.EOF || !terminal.More(0) {
+	if n, err := keys.Read(make([]byte, 10)); n != 0 || err != io.EOF || !keys.More(0) {
 		t.Errorf("reading goes on: %d, %v", n, err)
 	}
 }

@@ -1,8 +1,10 @@
 package console
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPanic(t *testing.T) {
@@ -23,7 +25,14 @@ func TestPanic(t *testing.T) {
 		{"panic=5", boot + first + report + again, true, true},
 		{"panic=0", boot + first + report + end, true, true},
 		{"panic=-1", boot + first + report, false, true},
-		{"without times", "Kernel panic - not syncing: " + reason + "\nRebooting in 5 seconds..", true, true},
+		{"without times", "Kernel panic - not syncing: " + reason + "\nRebooting in 5 seconds..", false, false},
+		{"typed at a prompt", boot + "# Kernel panic - not syncing: " + reason + "\r\n# Rebooting in 5 seconds..", false, false},
+		{"typed after a time", boot + "[    2.0] # Kernel panic - not syncing: " + reason + "\r\n[    2.0] # Rebooting in 5 seconds..", false, false},
+		{"of a kernel that is older", boot + "[   99.000000] usb 1-1: new device\r\n" + first + report + again, false, false},
+		{"long ago", boot + "[   99.000000] usb 1-1: new device\r\n" + strings.Repeat("x\r\n", 1<<16) + first + report + again, false, false},
+		{"of another start", boot + "[   99.000000] reboot: Restarting system\r\n" + boot + first + report + again, true, true},
+		{"later than can be", boot + strings.ReplaceAll(first+report+again, "[    2.", "[ 9992."), false, false},
+		{"by two CPUs", boot + first + report + strings.Replace(again, "2.718600", "2.718200", 1), true, true},
 		{"with callers", strings.ReplaceAll(boot+first+again, "] ", "][    T1] "), true, true},
 		{"a line that has only begun", first + report[:20], false, true},
 		{"a report that is cut off", report + again, false, false},
@@ -32,21 +41,30 @@ func TestPanic(t *testing.T) {
 		{"lines by somebody else", boot + first + "ls\r\n" + again, false, false},
 	}
 	for _, tt := range tests {
-		got, ended, panicked := Panic([]byte(tt.output))
+		got, ended, panicked := panicOf(tt.output)
 		if ended != tt.ended || panicked != tt.panicked || (panicked && got != reason) {
 			t.Errorf("%s: %q, %v, %v", tt.name, got, ended, panicked)
 		}
 	}
 }
 
+// panicOf is Panic of a VM that has printed output for a minute.
+func panicOf(output string) (reason string, ended, panicked bool) {
+	var s Spread
+	for part := range slices.Chunk([]byte(output), 1000) {
+		s.write(part)
+	}
+	return s.Panic(time.Minute)
+}
+
 func FuzzPanic(f *testing.F) {
 	f.Add("[    2.718281] Kernel panic - not syncing: reason\r\n[    2.718600] Rebooting in 5 seconds..\r\n")
 	f.Add("[    2.7] ---[ end Kernel panic - not syncing: x ]---\n\x1b[0m")
 	f.Fuzz(func(t *testing.T, output string) {
-		if _, _, panicked := Panic([]byte(output)); !panicked {
+		if _, _, panicked := panicOf(output); !panicked {
 			return
 		}
-		if _, _, panicked := Panic([]byte(output + "\x1b\\\r\n$ ")); panicked {
+		if _, _, panicked := panicOf(output + "\x1b\\\r\n$ "); panicked {
 			t.Errorf("a prompt after %q makes no difference", output)
 		}
 	})

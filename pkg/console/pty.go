@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
@@ -14,6 +15,10 @@ import (
 type Pty struct {
 	master, slave *os.File
 	input         *backlog
+	ended         [2]*os.File // a pipe that is closed when the VMM has ended
+	// RequestLog says that the VMM prints lines of its HTTP server there, which are
+	// not the guest's.
+	RequestLog bool
 	// attended is set as soon as somebody uses the console, who may ask the
 	// terminal something and will read the answer.
 	attended atomic.Bool
@@ -22,11 +27,17 @@ type Pty struct {
 // NewPty returns a pseudo-terminal that changes nothing of what passes. vfkit
 // clears only a part of the modes itself, so raw mode comes before it starts.
 func NewPty() (*Pty, error) {
-	master, slave, err := openTransparent()
+	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	p := &Pty{master: master, slave: slave, input: newBacklog()}
+	master, slave, err := openTransparent()
+	if err != nil {
+		r.Close()
+		w.Close()
+		return nil, err
+	}
+	p := &Pty{master: master, slave: slave, input: newBacklog(), ended: [2]*os.File{r, w}}
 	go p.input.pass(master)
 	return p, nil
 }
@@ -69,28 +80,85 @@ func (p *Pty) Close() {
 	p.input.close()
 	p.master.Close()
 	p.slave.Close()
+	p.Ended()
 }
 
-// Output copies what the guest prints to w until the VMM has closed its side.
-// Call it after the VMM has started; it gives up our own copy of the VMM's
-// side, without which the end would never come.
+// Ended says that the VMM has ended. What it printed before that is still
+// passed on; what another process that has its side open prints is not waited
+// for.
+func (p *Pty) Ended() { p.ended[1].Close() }
+
+const (
+	// heldBack is how long the beginning of a line is kept that may not be the
+	// guest's: such lines are written at once.
+	heldBack = 20 * time.Millisecond
+	// lastOutput is how long nothing has to come, once the VMM has ended, and
+	// mostReads how often something can before that: more than a pseudo-terminal
+	// holds.
+	lastOutput = 50 * time.Millisecond
+	mostReads  = 64
+)
+
+// Output copies what the guest prints to w until the VMM has ended. Our own copy
+// of the VMM's side stays open for so long: macOS drops what nobody has read
+// when the last one is closed.
 //
 // A question for the console's size is answered here, where it is known, and
 // does not reach w: the answer of a terminal comes later, when perhaps nobody
 // waits for it any more.
 func (p *Pty) Output(w *Spread) {
-	p.slave.Close()
-	var q queries
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := p.master.Read(buf)
-		w.write(q.take(buf[:n], p.handle))
-		if err != nil { // EIO on Linux, EOF on macOS
-			w.write(q.held)
-			return
+	defer p.ended[0].Close()
+	o := output{pty: p, to: w, buf: make([]byte, 32<<10)}
+	for o.await() && o.read() {
+	}
+	for range mostReads {
+		if ready, _, err := readable(int(p.master.Fd()), int(p.master.Fd()), lastOutput); err != nil || !ready || !o.read() {
+			break
 		}
 	}
+	o.release()
+	w.write(o.queries.held)
 }
+
+// output is what the guest prints on its way to a Spread.
+type output struct {
+	pty      *Pty
+	to       *Spread
+	buf      []byte
+	requests requestLog
+	queries  queries
+}
+
+// await waits for output, and reports false when the VMM has ended.
+func (o *output) await() bool {
+	for {
+		patience := time.Duration(-1)
+		if len(o.requests.held) > 0 {
+			patience = heldBack
+		}
+		ready, ended, err := readable(int(o.pty.master.Fd()), int(o.pty.ended[0].Fd()), patience)
+		if ready || ended || err != nil {
+			return ready && !ended
+		}
+		o.release()
+	}
+}
+
+// read passes on what is there. It reports false when no more can come.
+func (o *output) read() bool {
+	n, err := o.pty.master.Read(o.buf)
+	p := o.buf[:n]
+	if o.pty.RequestLog {
+		p = o.requests.take(p)
+	}
+	o.pass(p)
+	return err == nil // else EIO on Linux, EOF on macOS
+}
+
+// release passes on what was held back.
+func (o *output) release() { o.pass(o.requests.release()) }
+
+func (o *output) pass(p []byte) { o.to.write(o.queries.take(p, o.pty.handle)) }
 
 // handle does what a query asks for, and reports whether it has.
 func (p *Pty) handle(q query) bool {

@@ -57,11 +57,17 @@ func Visit(conn *net.UnixConn, terminal *os.File) (*Front, error) {
 	return &Front{conn: conn, reports: json.NewDecoder(conn)}, nil
 }
 
-// Signal passes a signal on to the keeper.
+// Signal passes a signal on to the keeper. One that this process has started
+// goes on if it was stopped, so that it hears.
 func (f *Front) Signal(s syscall.Signal) {
-	if _, err := f.conn.Write([]byte{byte(s)}); err != nil && f.cmd != nil {
+	_, err := f.conn.Write([]byte{byte(s)})
+	if f.cmd == nil {
+		return
+	}
+	if err != nil {
 		_ = f.cmd.Process.Signal(s) // it may have ended as well
 	}
+	_ = f.cmd.Process.Signal(syscall.SIGCONT)
 }
 
 // Next returns the next report; io.EOF after the last one.

@@ -31,6 +31,7 @@ const (
 	Refused  State = "refused"  // the front cannot have the console
 	Attached State = "attached" // the front has the console
 	Detached State = "detached" // it has no longer
+	Followed State = "followed" // what the shell did to the front has been done to the terminal
 	Ended    State = "ended"    // the VM has ended
 )
 
@@ -58,6 +59,10 @@ type Keeper struct {
 	conn     *net.UnixConn
 	gone     chan struct{}
 	released sync.Once
+	jobs     chan struct{} // the shell has stopped the front, or let it go on
+	mu       sync.Mutex
+	stopped  bool // the front is, or is about to be
+	shown    bool // the keeper uses the front's terminal
 }
 
 // Held returns the leash on which this process was started. Each signal that
@@ -73,7 +78,7 @@ func Held(signal func(syscall.Signal)) (*Keeper, error) {
 
 // Hold returns the keeper's end of a leash on conn.
 func Hold(conn *net.UnixConn, signal func(syscall.Signal)) *Keeper {
-	k := &Keeper{conn: conn, gone: make(chan struct{})}
+	k := &Keeper{conn: conn, gone: make(chan struct{}), jobs: make(chan struct{}, 1)}
 	go func() {
 		defer close(k.gone)
 		signals := bufio.NewReader(conn)
@@ -82,11 +87,56 @@ func Hold(conn *net.UnixConn, signal func(syscall.Signal)) *Keeper {
 			if err != nil {
 				return
 			}
-			signal(syscall.Signal(b))
+			switch s := syscall.Signal(b); s {
+			case syscall.SIGTSTP, syscall.SIGCONT:
+				k.job(s == syscall.SIGTSTP)
+			default:
+				signal(s)
+			}
 		}
 	}()
 	return k
 }
+
+// job notes that the front is about to be stopped, or goes on. It waits for
+// Followed only while its terminal is in use.
+func (k *Keeper) job(stopped bool) {
+	k.mu.Lock()
+	k.stopped = stopped
+	shown := k.shown
+	k.mu.Unlock()
+	if !shown {
+		k.Followed()
+		return
+	}
+	select {
+	case k.jobs <- struct{}{}:
+	default:
+	}
+}
+
+// Jobs tells that the shell has stopped the front, or let it go on.
+func (k *Keeper) Jobs() <-chan struct{} {
+	if k == nil {
+		return nil
+	}
+	return k.jobs
+}
+
+// Show reports whether the keeper may use the front's terminal, and that it
+// does from now on.
+func (k *Keeper) Show() bool {
+	if k == nil {
+		return true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.shown = true
+	return !k.stopped
+}
+
+// Followed tells the front that the terminal is as the shell wants it.
+func (k *Keeper) Followed() { k.Report(Report{State: Followed}) }
 
 // Gone is closed when the front has ended, or the leash was let go.
 func (k *Keeper) Gone() <-chan struct{} {

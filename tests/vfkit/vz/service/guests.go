@@ -31,8 +31,11 @@ func init() {
 		"sleeps":   talks(func(*VM) {}), // it takes no input
 		"flood":    talks(flood),
 		"reboot":   talks(reboot),
-		"panic":    talks(panicAgain),
+		"panic":    panicAgain,
 		"shows":    talks(showPanic),
+		"lies":     talks(lie),
+		"mess":     leaveMess,
+		"stream":   talks(stream),
 		"chatty":   talks(chat),
 		"poweroff": powerOff,
 		"dies":     die,
@@ -167,7 +170,9 @@ const panicText = "[    1.234567] Run /init as init process\r\n" +
 	"[    1.345681] Rebooting in 5 seconds..\r\n"
 
 // panicAgain panics and starts anew, for ever.
-func panicAgain(vm *VM) {
+func panicAgain(vm *VM) bool {
+	up(vm)
+	vm.panicked.Store(true)
 	for {
 		fmt.Fprint(vm.out, panicText)
 		time.Sleep(5 * time.Second)
@@ -181,9 +186,31 @@ func showPanic(vm *VM) {
 	echo(vm)
 }
 
+// lie prints a panic's text and goes on, as one that watches another machine's
+// log does.
+func lie(vm *VM) { fmt.Fprint(vm.out, panicText) }
+
+// leaveMess leaves a terminal as a program does that was killed: on its other
+// screen, with the mouse on, in colour and with a question that is not answered
+// yet.
+func leaveMess(vm *VM) bool {
+	up(vm)
+	<-vm.asked
+	fmt.Fprint(vm.out, "\x1b[?1049h\x1b[?1002h\x1b[?1006;2004h\x1b[31;1mred\x1b[6n\x1b[c")
+	return true
+}
+
+// stream prints without end.
+func stream(vm *VM) {
+	for {
+		fmt.Fprint(vm.out, "y\r\n")
+	}
+}
+
 // panicAtStop panics while it shuts down, and stays so, as with panic=0.
 func panicAtStop(vm *VM) {
 	time.Sleep(time.Second)
+	vm.panicked.Store(true)
 	fmt.Fprint(vm.out, strings.Replace(panicText, "Rebooting in 5 seconds..",
 		"---[ end Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100 ]---", 1))
 }

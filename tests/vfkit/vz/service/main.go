@@ -21,14 +21,15 @@ import (
 
 // VM is the machine.
 type VM struct {
-	spec    machine.Spec
-	in      io.Reader // of the guest's first console
-	out     io.Writer
-	asked   chan struct{} // to stop
-	ending  atomic.Bool
-	answers *os.File
-	kept    []*os.File // for as long as the process lives
-	cleanUp func()
+	spec     machine.Spec
+	in       io.Reader // of the guest's first console
+	out      io.Writer
+	asked    chan struct{} // to stop
+	ending   atomic.Bool
+	panicked atomic.Bool
+	answers  *os.File
+	kept     []*os.File // for as long as the process lives
+	cleanUp  func()
 }
 
 func main() {
@@ -118,7 +119,9 @@ func (vm *VM) obey(commands *bufio.Reader) {
 		switch line = strings.TrimSuffix(line, "\n"); line {
 		case machine.RequestStop:
 			machine.Note("asked to stop")
-			fmt.Fprint(vm.out, "asked to Stop\r\n")
+			if !vm.panicked.Load() { // else nobody is there to say so
+				fmt.Fprint(vm.out, "asked to Stop\r\n")
+			}
 			vm.asked <- struct{}{}
 		case machine.Force:
 			vm.stopped("by force")
