@@ -63,9 +63,12 @@ func (f *flags) check(ctx context.Context, t *cli.Tool, c boot.Config) error {
 
 // handOver lets a running guest's Nix know store paths.
 func (f *flags) handOver(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	if err := bootdoc.CheckID(*f.HandOver); err != nil {
+		return fault.Usage(err)
+	}
 	vm, err := c.Host.VM(*f.HandOver, "", "")
 	if err != nil {
-		return fault.Usage(err)
+		return err
 	}
 	n, err := nix.FindStore(nix.Log{Stderr: t.Stderr})
 	if err != nil {
