@@ -67,9 +67,11 @@ type Plan struct {
 // machines maps guest platforms to QEMU's binary, machine type and, without
 // KVM, CPU. Emulating the architecture's algorithm of pointer authentication
 // takes half of an arm64 guest's time; QEMU has one of its own for that (QEMU's
-// docs/system/arm/cpu-features.rst, "pauth-impdef").
+// docs/system/arm/cpu-features.rst, "pauth-impdef"). A CPU with erms makes an
+// x86 guest's kernel clear and copy memory with single instructions (rep stosb)
+// that QEMU emulates byte by byte.
 var machines = map[string]struct{ program, machine, cpu string }{
-	"x86_64-linux":  {"qemu-system-x86_64", "q35", "max"},
+	"x86_64-linux":  {"qemu-system-x86_64", "q35", "max,-erms"},
 	"aarch64-linux": {"qemu-system-aarch64", "virt,gic-version=max", "max,pauth-impdef=on"},
 }
 

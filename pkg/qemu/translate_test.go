@@ -22,11 +22,11 @@ func translate(t *testing.T, host Host, args ...string) (*Plan, error) {
 
 func TestTranslate(t *testing.T) {
 	x86 := Host{System: "x86_64-linux", Sockets: "/run/vm"}
-	const base = "-nodefaults -no-user-config -machine q35,accel=tcg,memory-backend=mem -cpu max -smp 2 -m 512M " +
+	const base = "-nodefaults -no-user-config -machine q35,accel=tcg,memory-backend=mem -cpu max,-erms -smp 2 -m 512M " +
 		"-object memory-backend-memfd,id=mem,size=512M,share=on -chardev socket,id=qmp,server=on,wait=off,path=/run/vm/qmp.sock " +
 		"-mon chardev=qmp,mode=control -chardev socket,id=events,server=on,wait=off,path=/run/vm/events.sock -mon chardev=events,mode=control -chardev socket,id=trouble,server=on,wait=off,path=/run/vm/trouble.sock -mon chardev=trouble,mode=control -device pvpanic-pci -action panic=exit-failure -display none -kernel /k -initrd /i -append console=hvc0 a=b,c"
-	kvm := strings.NewReplacer("accel=tcg", "accel=kvm", "-cpu max", "-cpu host")
-	arm := strings.NewReplacer("q35,", "virt,gic-version=max,", "-cpu max", "-cpu max,pauth-impdef=on")
+	kvm := strings.NewReplacer("accel=tcg", "accel=kvm", "-cpu max,-erms", "-cpu host")
+	arm := strings.NewReplacer("q35,", "virt,gic-version=max,", "-cpu max,-erms", "-cpu max,pauth-impdef=on")
 	tests := []struct {
 		name    string
 		host    Host
