@@ -62,6 +62,7 @@ type guestUnits struct {
 			RequiresMountsFor   string
 		}
 	}
+	Registers  string            // what nixpkgs itself runs to fill the database
 	Bound      []string          // what wants the service that bounds the host's open files
 	ExtraBin   map[string]string // of a stage 1 that is systemd
 	ExtraUtils string            // of one that is not
@@ -71,6 +72,7 @@ const guestUnitsOf = `c: {
 	database = { inherit (c.systemd.services.nixvf-nix-database) wantedBy before after restartIfChanged environment; };
 	layer = let unit = c.boot.initrd.systemd.services.nixvf-store-layer or null;
 		in if unit == null then null else { inherit (unit) wantedBy before unitConfig; };
+	registers = c.systemd.services.register-nix-paths.script or "";
 	bound = c.systemd.services.nixvf-host-files.wantedBy;
 	inherit (c.boot.initrd.systemd) extraBin;
 	extraUtils = c.boot.initrd.extraUtilsCommands;
@@ -88,11 +90,14 @@ func TestGuestUnits(t *testing.T) {
 }
 
 func (g guestUnits) check(t *testing.T, sample string) {
-	// The database is there before anything uses it, after what nixpkgs makes of it, and once a boot.
+	// The database is there before anything uses it, in the place of what nixpkgs makes of it, and once a boot.
 	d := g.Database
-	if !hasEach(d.WantedBy, "sysinit.target") || !hasEach(d.Before, "sysinit.target", "nix-daemon.socket", "nix-daemon.service") ||
-		!hasEach(d.After, "local-fs.target", "register-nix-paths.service") || d.RestartIfChanged || d.Environment["NIX_REMOTE"] != "local" {
+	if !hasEach(d.WantedBy, "sysinit.target") || !hasEach(d.Before, "register-nix-paths.service", "sysinit.target", "nix-daemon.socket", "nix-daemon.service") ||
+		!hasEach(d.After, "local-fs.target") || d.RestartIfChanged || d.Environment["NIX_REMOTE"] != "local" {
 		t.Errorf("the Nix database: %+v", d)
+	}
+	if strings.Contains(g.Registers, "nix-store") {
+		t.Errorf("the Nix database is loaded twice: %q", g.Registers)
 	}
 	if !hasEach(g.Bound, "multi-user.target") {
 		t.Errorf("what bounds the host's files is wanted by %q", g.Bound)

@@ -72,6 +72,10 @@ let
   layerOnDisk = cfg.writableStore && !cfg.writableStoreUseTmpfs;
   database = if layerOnDisk && cfg.diskImage != null then "kept" else "fresh";
   nixEnable = config.nix.enable or true;
+  # Whether this release's qemu-vm.nix loads the registration in a unit of its own.
+  registersPaths = lib.hasInfix "services.register-nix-paths" (
+    builtins.readFile "${modulesPath}/virtualisation/qemu-vm.nix"
+  );
 in
 {
   _file = "nixvf/module.nix";
@@ -186,17 +190,16 @@ in
       services.getty.autologinUser = mkGuest config.nixvf.autologin;
     })
 
-    # After whatever nixpkgs does with regInfo, which differs from release to
-    # release, and before anything that uses the database.
+    # After what older releases of nixpkgs do with regInfo (postBootCommands), in the
+    # place of what newer ones do (register-nix-paths), and before anything that uses
+    # the database.
     (lib.mkIf nixEnable {
       systemd.services.nixvf-nix-database = mkUnit {
         description = "Nix database of what the host has built";
         wantedBy = [ "sysinit.target" ];
-        after = [
-          "local-fs.target"
-          "register-nix-paths.service"
-        ];
+        after = [ "local-fs.target" ];
         before = [
+          "register-nix-paths.service"
           "sysinit.target"
           "nix-daemon.socket"
           "nix-daemon.service"
@@ -225,6 +228,12 @@ in
           ${builtins.readFile ./nix-database.sh}
         '';
       };
+    })
+
+    (lib.mkIf (nixEnable && registersPaths) {
+      systemd.services.register-nix-paths.script = mkNixvfOverride ''
+        # nixvf-nix-database has loaded it
+      '';
     })
 
     # What lies above the host's store is prepared before the overlay is mounted.

@@ -226,6 +226,10 @@ in
     };
     fileSystems = mkIf (cfg.fileSystems != { }) (lib.mkVMOverride cfg.fileSystems);
     services.timesyncd.enable = false;
+    systemd.services.register-nix-paths = {
+      wantedBy = [ "sysinit.target" ];
+      script = "nix-store --load-db";
+    };
     services.qemuGuest.enable = cfg.qemu.guestAgent.enable;
     networking.usePredictableInterfaceNames = false;
     boot.loader.grub.gfxmodeBios = "1024x768";
