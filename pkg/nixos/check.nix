@@ -128,7 +128,7 @@ in
     platform = pkgs.stdenv.hostPlatform.system;
 
     refusals =
-      if !(options.virtualisation ? diskSize) then
+      if !(options.virtualisation ? fileSystems) then
         [
           "disabledModules: without virtualisation/qemu-vm.nix there is no VM to make of the configuration: take it out of disabledModules in virtualisation.vmVariant"
         ]

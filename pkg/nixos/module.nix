@@ -100,7 +100,7 @@ in
   };
 
   # Without qemu-vm.nix there is nothing to set, and check.nix says so.
-  config = lib.mkMerge (lib.optionals (options.virtualisation ? diskSize) [
+  config = lib.mkMerge (lib.optionals (options.virtualisation ? fileSystems) [
     {
       virtualisation = {
         # nixvf-args and nixvf-disk expand it on the host.
