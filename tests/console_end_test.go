@@ -188,3 +188,18 @@ func openFiles(t *testing.T, pid int) int {
 	}
 	return len(entries)
 }
+
+// TestKilledKeeper: the VMM does not outlive the process that runs the VM,
+// whatever console the VM has. (As on a Mac, there is no parent-death signal.)
+func TestKilledKeeper(t *testing.T) {
+	for _, device := range []string{"virtio-serial,stdio", "virtio-rng"} {
+		document, env := standInDocument(t)
+		consoleOn(t, document, device)
+		vm, status, said := detach(t, document, env, "--vmm", "vfkit")
+		if status != 0 {
+			t.Fatalf("%s: status %d, %q", device, status, said)
+		}
+		send(t, syscall.SIGKILL, vm.PID)
+		expectNone(t, env)
+	}
+}
