@@ -31,7 +31,7 @@ func vmIn(t *testing.T, state string) (document string, vm place.VM, env []strin
 			t.Fatal(err)
 		}
 	}
-	env = []string{"XDG_STATE_HOME=" + filepath.Join(dir, state), "XDG_RUNTIME_DIR="}
+	env = []string{"XDG_STATE_HOME=" + filepath.Join(dir, state), "XDG_RUNTIME_DIR=", vfkitPath(t)}
 	document = filepath.Join(dir, "launch.json")
 	cmd := exec.Command("sh", "-c", `"$0/nixvf-args" --vsock 22 <"$1/boot.json" >"$1/launch.json"`, bin, dir)
 	cmd.Env = append(os.Environ(), env...)
