@@ -19,7 +19,7 @@ let
     || names == [ ]
     || set ? ${lib.head names} && exists set.${lib.head names} (lib.tail names);
 
-  fsTypes = map (fs: fs.fsType) (lib.attrValues config.virtualisation.fileSystems);
+  fsTypes = map (fs: fs.fsType) (lib.attrValues (config.virtualisation.fileSystems or { }));
   define =
     name:
     { value, unless ? null, ... }:
