@@ -56,6 +56,7 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	drained := s.connect()
 	go s.announce()
 	go s.tellVsock()
+	go s.tellTrouble()
 	go s.watchRestarts()
 	go s.guardDisks()
 	go debug.FreeOSMemory() // what the start took, to make a disk for one

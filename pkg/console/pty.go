@@ -72,6 +72,10 @@ func transparent(fd int) error {
 // Slave returns the VMM's side, to be its stdin and stdout.
 func (p *Pty) Slave() *os.File { return p.slave }
 
+// Attended reports whether somebody uses the console: has pressed a key, or is
+// logged in.
+func (p *Pty) Attended() bool { return p.attended.Load() }
+
 // Resize gives the pseudo-terminal the size of the user's terminal.
 func (p *Pty) Resize(t *Terminal) { _ = pty.InheritSize(t.file, p.master) }
 

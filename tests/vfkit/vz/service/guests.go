@@ -36,6 +36,7 @@ func init() {
 		"lies":     talks(lie),
 		"mess":     leaveMess,
 		"stream":   talks(stream),
+		"stuck":    talks(stick),
 		"chatty":   talks(chat),
 		"poweroff": powerOff,
 		"dies":     die,
@@ -205,6 +206,13 @@ func stream(vm *VM) {
 	for {
 		fmt.Fprint(vm.out, "y\r\n")
 	}
+}
+
+// stick comes no further than emergency mode.
+func stick(vm *VM) {
+	fmt.Fprint(vm.out, "[\x1b[0;1;31m TIME \x1b[0m] Timed out waiting for device /dev/disk/by-label/nixos.\r\n"+
+		"You are in emergency mode. After logging in, type \"journalctl -xb\" to view\r\nsystem logs.\r\n\r\nPress Enter to continue.")
+	echo(vm)
 }
 
 // panicAtStop panics while it shuts down, and stays so, as with panic=0.
