@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,7 +43,8 @@ func TestRequestLines(t *testing.T) {
 // end, be that a shutdown or by force.
 func TestEnd(t *testing.T) {
 	document, env := standInDocument(t)
-	env = append(env, "VZ_HANDLES_MS=60000")
+	log := filepath.Join(filepath.Dir(document), "vz.log")
+	env = append(env, "VZ_HANDLES_MS=60000", "VZ_LOG="+log)
 	for guest, status := range map[string]int{"": 0, "deaf": 125} {
 		s := onScreen(t, document, append(env, "VZ_GUEST="+guest), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 		s.expect("stand-in guest is up\r\n")
@@ -53,6 +55,9 @@ func TestEnd(t *testing.T) {
 			s.press("\x1d.")
 		}
 		s.end(status)
+		if guest == "deaf" {
+			expectFile(t, log, "stopped by force") // the framework was asked before anything was killed
+		}
 		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("%q: the end took %v", guest, took)
 		}
@@ -61,6 +66,36 @@ func TestEnd(t *testing.T) {
 		}
 		expectNone(t, env)
 	}
+}
+
+// TestAnnounce: a request to stop is heard while the name of a further console's
+// pseudo-terminal is looked for, at a vfkit that does not answer.
+func TestAnnounce(t *testing.T) {
+	document, env := standInDocument(t)
+	dir := filepath.Dir(document)
+	change(t, document, func(doc map[string]any) {
+		doc["argv"] = append(doc["argv"].([]any), "--device", "virtio-serial,pty")
+	})
+	silentVfkit := filepath.Join(dir, "silent") // it never makes its REST socket
+	if err := os.WriteFile(silentVfkit, []byte("#!/bin/sh\n[ \"$1\" != --version ] || exec vfkit --version\nexec sleep 600\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vfkit", silentVfkit, "--vmm", "vfkit", "--stop-timeout", "1s")
+	s.expect("the console of vm-1")
+	silent, err := net.Listen("unix", filepath.Join(dir, "state/nixvf/vm-1/run/rest.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	question, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer question.Close()
+	send(t, syscall.SIGTERM, s.cmd.Process.Pid)
+	s.expect("\r\nnixvf-boot: terminated: asking the guest to stop; once more forces it\n")
+	s.end(124)
+	expectNone(t, env)
 }
 
 // TestFrozen: a terminal that takes nothing keeps no VM from its end.

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ type Pty struct {
 	master, slave *os.File
 	input         *backlog
 	ended         [2]*os.File // a pipe that is closed when the VMM has ended
+	copying       sync.Mutex  // held by Output
 	// RequestLog says that the VMM prints lines of its HTTP server there, which are
 	// not the guest's.
 	RequestLog bool
@@ -79,12 +81,14 @@ func (p *Pty) Attended() bool { return p.attended.Load() }
 // Resize gives the pseudo-terminal the size of the user's terminal.
 func (p *Pty) Resize(t *Terminal) { _ = pty.InheritSize(t.file, p.master) }
 
-// Close closes both sides.
+// Close closes both sides, once Output has passed on what is there.
 func (p *Pty) Close() {
+	p.Ended()
+	p.copying.Lock()
+	defer p.copying.Unlock()
 	p.input.close()
 	p.master.Close()
 	p.slave.Close()
-	p.Ended()
 }
 
 // Ended says that the VMM has ended. What it printed before that is still
@@ -111,6 +115,8 @@ const (
 // does not reach w: the answer of a terminal comes later, when perhaps nobody
 // waits for it any more.
 func (p *Pty) Output(w *Spread) {
+	p.copying.Lock()
+	defer p.copying.Unlock()
 	defer p.ended[0].Close()
 	o := output{pty: p, to: w, buf: make([]byte, 32<<10)}
 	for o.await() && o.read() {
