@@ -3,10 +3,12 @@ package boot
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -100,6 +102,9 @@ func (s *session) openConsoleLog(path string) (err error) {
 	if err != nil {
 		return err
 	}
+	if runtime.GOOS == "darwin" { // where Go does not wait for a FIFO that is full
+		_ = unix.SetNonblock(int(s.log.Fd()), false)
+	}
 	s.output.Add(&roomy{to: s.log, lost: s.logFull}, func(err error) { s.tell("warning: console log: %v", err) })
 	return nil
 }
@@ -158,6 +163,7 @@ func (s *session) connect() <-chan struct{} {
 	}
 	go func() {
 		s.pty.Output(&s.output)
+		s.output.Flush()
 		close(drained)
 	}()
 	return drained
@@ -272,8 +278,8 @@ func (s *session) nobodyReads() {
 	}
 }
 
-// drained is how long the console's output may be on its way to those who want
-// it, once the VMM has ended and while nobody takes any of it.
+// drained is how long the console's output may be on its way, once the VMM has
+// ended, to a terminal or a file that takes none of it.
 const drained = 2 * time.Second
 
 // drain passes on what the guest has printed last, as far as anybody takes it.
@@ -281,20 +287,48 @@ func (s *session) drain(done <-chan struct{}) {
 	if s.pty != nil {
 		s.pty.Ended()
 	}
+	hurried := s.limit != nil || s.forced != 0 // somebody wants the end
 	for taken := s.output.Taken(); ; {
 		select {
 		case <-done:
 			s.output.Close()
 			return
+		case <-s.requests.signals:
+			hurried = true
 		case <-time.After(drained):
 		}
 		now := s.output.Taken()
 		if now == taken {
-			s.output.Close() // who takes nothing gets no more
-			<-done
-			return
+			s.cut(hurried)
 		}
 		taken = now
+	}
+}
+
+// cut gives no more to those who take nothing. A program that reads our stdout
+// may take its time, as with any other program, unless somebody wants the end.
+func (s *session) cut(hurried bool) {
+	var keep io.Writer
+	if !hurried {
+		keep = s.Stdout
+	}
+	for _, w := range s.output.RemoveBusy(keep) {
+		if w == io.Writer(s.Stdout) {
+			err := errors.New("nobody takes it")
+			s.lostOutput.CompareAndSwap(nil, &err)
+		}
+	}
+}
+
+// sayRest says what was told while nobody waited for the VM's end any more.
+func (s *session) sayRest() {
+	for {
+		select {
+		case text := <-s.notes:
+			s.note("%s", text)
+		default:
+			return
+		}
 	}
 }
 

@@ -62,6 +62,7 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	go debug.FreeOSMemory() // what the start took, to make a disk for one
 	err = s.wait()
 	s.drain(drained)
+	s.sayRest()
 	status, err = s.outcome(err)
 	s.part(leash.Report{State: leash.Ended, Status: status, Why: fault.Lines(err)})
 	return status, err

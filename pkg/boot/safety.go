@@ -127,6 +127,19 @@ func whyWritable(owner bool, uid int, writable bool) string {
 	return ""
 }
 
+// existing returns the real path of a file, or of the nearest directory above it
+// that exists.
+func existing(path string) string {
+	for at := path; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return real
+		}
+		if at == filepath.Dir(at) {
+			return path
+		}
+	}
+}
+
 // inStore reports whether a directory, by whatever name, is the Nix store or in
 // it. Files are compared, not names: on a file system that does not tell upper
 // case from lower case one directory has many.
@@ -134,9 +147,7 @@ func inStore(dir string) bool {
 	if cwd, err := os.Getwd(); err == nil && !filepath.IsAbs(dir) {
 		dir = cwd + "/" + dir // as it stands: "link/.." is above where the link leads
 	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
+	dir = existing(dir)
 	store, missing := os.Stat(bootdoc.StoreDir)
 	for ; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)

@@ -102,6 +102,8 @@ func replaceDevice(args []string, old, new string) {
 		switch {
 		case arg == "--device="+old:
 			args[i] = "--device=" + new
+		case arg == "-d"+old:
+			args[i] = "-d" + new
 		case arg == old && i > 0 && (args[i-1] == "--device" || args[i-1] == "-d"):
 			args[i] = new
 		default:

@@ -67,6 +67,10 @@ func (s *session) welcome(v visitor) {
 // background lets the VM run on without anybody in front of it.
 func (s *session) background() {
 	if s.front == nil {
+		if s.terminal != nil { // nixvf-boot was a job in the background when it began
+			s.note("the VM cannot go to the background: nixvf-boot was started there")
+			s.retake()
+		}
 		return
 	}
 	if s.visiting {
@@ -80,10 +84,18 @@ func (s *session) background() {
 	}
 	if err != nil {
 		s.note("the VM cannot go to the background: %v", err)
-		if s.terminal != nil { // whose keys nobody reads any more
-			s.hide()
-			s.take(console.Find(s.Stdout))
+		if s.terminal != nil {
+			s.retake()
 		}
+	}
+}
+
+// retake gives the console to the terminal again, whose keys nobody reads any
+// more.
+func (s *session) retake() {
+	s.hide()
+	if terminal := console.Find(s.Stdout); terminal != nil {
+		s.take(terminal)
 	}
 }
 

@@ -156,6 +156,9 @@ func (s *session) pullPlug() {
 	case <-refused:
 	case <-time.After(haltTime):
 	}
+	// On macOS the exit of a session's leader waits until what it printed has been
+	// read (xnu, bsd/kern/kern_exit.c, ttywait).
+	defer time.AfterFunc(drained, func() { s.output.RemoveBusy(nil) }).Stop()
 	s.vmm.End()
 }
 

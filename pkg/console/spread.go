@@ -29,6 +29,7 @@ type out struct {
 	io.Writer
 	failed  func(error)
 	taken   *atomic.Uint64
+	busy    atomic.Bool // it is writing
 	pieces  chan []byte
 	removed chan struct{} // closed when nothing more is wanted
 	done    chan struct{} // closed when nothing more is written
@@ -45,7 +46,10 @@ const (
 
 // Add adds a writer. When it fails, failed is called once.
 func (s *Spread) Add(w io.Writer, failed func(error)) {
-	o := &out{w, failed, &s.taken, make(chan []byte), make(chan struct{}), make(chan struct{})}
+	o := &out{
+		Writer: w, failed: failed, taken: &s.taken,
+		pieces: make(chan []byte), removed: make(chan struct{}), done: make(chan struct{}),
+	}
 	go o.pass()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,28 +62,52 @@ func (s *Spread) Remove(w io.Writer) {
 	s.remove(func(o *out) bool { return o.Writer == w })
 }
 
-// Close removes all writers, after they have got what was written so far.
+// RemoveBusy removes the writers that are in the middle of a piece, but for
+// keep, and returns them: when nobody has taken anything for a while, they are
+// stuck.
+func (s *Spread) RemoveBusy(keep io.Writer) []io.Writer {
+	var stuck []io.Writer
+	for _, o := range s.remove(func(o *out) bool { return o.busy.Load() && o.Writer != keep }) {
+		stuck = append(stuck, o.Writer)
+	}
+	return stuck
+}
+
+// Close removes all writers.
 func (s *Spread) Close() { s.remove(func(*out) bool { return true }) }
 
-func (s *Spread) remove(which func(*out) bool) {
+// Flush waits until all writers have written what they were given, or are
+// removed.
+func (s *Spread) Flush() {
 	s.mu.Lock()
-	var removed []*out
-	for _, o := range s.outs {
-		if which(o) {
+	outs := slices.Clone(s.outs)
+	s.mu.Unlock()
+	for _, o := range outs {
+		o.offer(nil)
+	}
+}
+
+// remove removes writers and returns them.
+func (s *Spread) remove(which func(*out) bool) (removed []*out) {
+	s.mu.Lock()
+	s.outs = slices.DeleteFunc(s.outs, func(o *out) bool {
+		gone := which(o)
+		if gone {
 			removed = append(removed, o)
 			close(o.removed)
 		}
-	}
-	s.outs = slices.DeleteFunc(s.outs, which)
+		return gone
+	})
 	s.mu.Unlock()
 	patience := time.After(lastPiece)
 	for _, o := range removed {
 		select {
 		case <-o.done:
 		case <-patience:
-			return
+			return removed
 		}
 	}
+	return removed
 }
 
 // pass writes one piece after the other.
@@ -100,6 +128,8 @@ func (o *out) pass() {
 
 // write writes a piece, little by little, so that it can be seen how far it is.
 func (o *out) write(p []byte) error {
+	o.busy.Store(true)
+	defer o.busy.Store(false)
 	for len(p) > 0 {
 		n, err := o.Write(p[:min(len(p), pieceSize)])
 		if err != nil {

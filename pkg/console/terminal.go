@@ -222,7 +222,7 @@ func awaitAnswer(fd int) {
 	var got []byte
 	buf := make([]byte, 1<<10)
 	for deadline := time.Now().Add(lastAnswer); time.Now().Before(deadline); {
-		ready, _, err := readable(fd, fd, time.Until(deadline))
+		ready, _, err := readable(fd, fd, max(0, time.Until(deadline)))
 		if err != nil || !ready {
 			return
 		}

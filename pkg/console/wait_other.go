@@ -1,3 +1,5 @@
+//go:build !linux
+
 package console
 
 import (
@@ -11,6 +13,9 @@ import (
 // negative. It is select, since poll fails for some terminals on macOS
 // (poll(2), BUGS).
 func readable(fd, wake int, d time.Duration) (ready, woken bool, err error) {
+	if max(fd, wake) >= unix.FD_SETSIZE {
+		return false, false, os.NewSyscallError("select", unix.EMFILE)
+	}
 	for {
 		var set unix.FdSet
 		set.Set(fd)
