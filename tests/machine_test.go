@@ -95,6 +95,7 @@ var machineChecks = map[string]func(realMachine) bool{
 	"otherCard": func(m realMachine) bool {
 		return m.Interfaces["eth0"] == true && m.Dhcpcd && len(m.Notes) == 1 && strings.Contains(m.Notes[0], "enp3s0")
 	},
+	"otherCardNoClient": func(m realMachine) bool { return m.Interfaces["eth0"] == true && m.Dhcpcd },
 	"otherCardNetworkd": func(m realMachine) bool {
 		own, _ := json.Marshal(m.Networks["99-nixvf"])
 		return string(own) == `{"matchConfig":{"Name":"eth0"},"networkConfig":{"DHCP":"yes"}}` && len(m.Notes) == 1

@@ -190,7 +190,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if len(want) > 0 {
 		return
 	}
-	hinted := []string{"nobody", "locked", "secretPassword", "otherCard", "otherCardNetworkd", "rollback"}
+	hinted := []string{"nobody", "locked", "secretPassword", "otherCard", "otherCardNoClient", "otherCardNetworkd", "rollback"}
 	if hint := slices.Contains(hinted, name); hint != (len(s.Hints) > 0) {
 		t.Errorf("hints %q", s.Hints)
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -39,6 +41,11 @@ func Answer(ctx context.Context, r Request, path string) ([]byte, error) {
 // foresee returns what path finds in the document, if that is known before the
 // system is built: if it is the same whatever the build will add.
 func (e *evaluation) foresee(path string) ([]byte, bool) {
+	// Filters and lists of paths find nothing, without a word, in what is missing.
+	first, _, _ := strings.Cut(path, ".")
+	if !slices.Contains([]string{"version", "name", "id", "system", "virtualisation"}, first) {
+		return nil, false
+	}
 	if len(bytes.Trim(e.answer.Settings, "{ }")) == 0 { // only the system's own boot.json has them
 		return nil, false
 	}

@@ -54,5 +54,5 @@ func (n *Network) Listen(path string) error {
 // serve passes frames on until the VMM or the network is closed.
 func (n *Network) serve(conn net.Conn) {
 	n.owns(conn)
-	go n.frames.Accept(context.Background(), card{conn, n.MACs}, types.VfkitProtocol) // logs its error
+	go n.frames.Accept(context.Background(), newCard(conn, n.MACs), types.VfkitProtocol) // logs its error
 }

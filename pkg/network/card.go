@@ -1,35 +1,50 @@
 package network
 
 import (
-	"bytes"
 	"net"
-	"slices"
 
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
+// sendersMost bounds the senders behind one card: bridges and containers in the
+// guest have addresses of their own.
+const sendersMost = 64
+
+// sender is a hardware address, to look up.
+type sender [header.EthernetAddressSize]byte
+
 // card is a card's end of the network. It drops what a guest can send and the
 // switch does not expect: frames that are shorter than their header, and those
-// that come from no card of the guest's, since the switch remembers each sender
-// for as long as the VM runs.
+// from ever more senders, each of which the switch remembers for as long as the
+// VM runs. The guest's cards are always among its senders.
 type card struct {
 	net.Conn
-	senders []net.HardwareAddr
+	senders map[sender]bool
 }
 
+func newCard(conn net.Conn, cards []net.HardwareAddr) card {
+	c := card{conn, map[sender]bool{}}
+	for _, mac := range cards {
+		c.senders[sender(mac)] = true
+	}
+	return c
+}
+
+// Read is called by one goroutine.
 func (c card) Read(frame []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(frame)
-		if err != nil || n >= header.EthernetMinimumSize && c.sent(frame) {
+		if err != nil || n >= header.EthernetMinimumSize && c.knows(sender(frame[header.EthernetAddressSize:])) {
 			return n, err
 		}
 	}
 }
 
-// sent reports whether a card of the guest's has sent the frame, whose sender
-// stands behind its destination.
-func (c card) sent(frame []byte) bool {
-	return slices.ContainsFunc(c.senders, func(a net.HardwareAddr) bool {
-		return bytes.Equal(a, frame[header.EthernetAddressSize:2*header.EthernetAddressSize])
-	})
+// knows reports whether a sender may be remembered. A group of receivers (IEEE
+// 802, the first byte is odd) is no sender.
+func (c card) knows(from sender) bool {
+	if !c.senders[from] && from[0]&1 == 0 && len(c.senders) < sendersMost {
+		c.senders[from] = true
+	}
+	return c.senders[from]
 }

@@ -171,8 +171,8 @@ func TestUnansweredConnects(t *testing.T) {
 	}
 }
 
-// A guest cannot make the host remember more and more: senders that are no
-// cards, and flows.
+// A guest cannot make the host remember more and more: senders, of which some
+// are bridges and containers, and flows.
 func TestBounds(t *testing.T) {
 	n, _, card := newGuest(t, Config{})
 	frame := make([]byte, 60)
@@ -190,10 +190,8 @@ func TestBounds(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for sender := range n.frames.CAM() {
-		if sender != guestMAC.String() {
-			t.Fatalf("%d senders are remembered, one of them %s", len(n.frames.CAM()), sender)
-		}
+	if senders := len(n.frames.CAM()); senders > sendersMost || senders < 2 {
+		t.Errorf("%d senders are remembered", senders)
 	}
 }
 

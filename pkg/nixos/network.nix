@@ -4,6 +4,7 @@
 { config, lib }:
 
 let
+  inherit (import ./priorities.nix { inherit lib; }) mkNixvfOverride;
   card = "eth0";
   inherit (config) networking;
   inherit (config.systemd) network;
@@ -76,7 +77,7 @@ in
     else
       {
         networking.interfaces.${card}.useDHCP = true;
-        networking.dhcpcd.enable = lib.mkForce true;
+        networking.dhcpcd.enable = mkNixvfOverride true;
       }
   );
 }

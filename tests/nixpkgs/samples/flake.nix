@@ -292,6 +292,16 @@
             networking.interfaces.enp3s0.useDHCP = true;
           }
         ];
+        otherCardNoClient = [
+          (
+            { lib, ... }:
+            {
+              networking.useDHCP = false;
+              networking.interfaces.enp3s0.useDHCP = false;
+              networking.dhcpcd.enable = lib.mkForce false;
+            }
+          )
+        ];
         otherCardNetworkd = [
           {
             networking.useNetworkd = true;
