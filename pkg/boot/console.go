@@ -182,7 +182,7 @@ func (s *session) firstTerminal() *console.Terminal {
 // then the terminal is somebody else's until it goes on.
 func (s *session) take(t *console.Terminal) {
 	s.terminal = t
-	failed := s.unwritable
+	failed := s.hungUp
 	if s.visiting {
 		failed = func(error) {} // then the front ends as well
 	}
@@ -257,6 +257,14 @@ func (s *session) hide() {
 	s.terminal = nil
 	s.brought.Close() // of nil it is an error that nobody minds
 	s.brought = nil
+}
+
+// hungUp asks for the end of a VM whose terminal is gone. What it printed after
+// that is not missed.
+func (s *session) hungUp(err error) {
+	if !errors.Is(err, os.ErrClosed) { // by us
+		ask(s.requests.lost, fmt.Sprintf("console: %v", err))
+	}
 }
 
 // unwritable is what becomes of output that cannot be written.
