@@ -41,6 +41,9 @@ const (
 // goes on when there is room. Without room, a request to stop ends it soon.
 func TestFullDisk(t *testing.T) {
 	needGuest(t)
+	if os.Getenv("NIXVF_FULL") == "" {
+		t.Skip("takes minutes: tests/run --full does that")
+	}
 	tr := newTrial(t)
 	grow := tr.smallState(64)
 	s := onScreen(t, guestDocument(tr), tr.env, filepath.Join(bin, "nixvf-boot"))
