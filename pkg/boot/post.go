@@ -105,11 +105,24 @@ func (p *post) stop(f *leash.Front) {
 	case <-time.After(followTime):
 	}
 	if session, err := unix.Getsid(0); err == nil && session != unix.Getpgrp() {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		for !console.Foreground(p.terminal) {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-			time.Sleep(50 * time.Millisecond)
-		}
+		stopUntil(func() bool { return console.Foreground(p.terminal) })
 	}
 	f.Signal(syscall.SIGCONT)
+}
+
+// stopUntil stops this process at least once, and as often as it is let go on
+// before ready is true. A thread may run on for a moment after the process has
+// stopped itself, in which nothing has changed yet: only SIGCONT tells that the
+// stop is over.
+func stopUntil(ready func() bool) {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	defer signal.Stop(continued)
+	for {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		<-continued
+		if ready() {
+			return
+		}
+	}
 }
