@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"github.com/nixvf/nixvf/pkg/vsock"
 )
@@ -32,13 +33,18 @@ func TestMain(m *testing.M) {
 type builder struct{ m *testing.M }
 
 func (b builder) Run() int {
-	dir, err := os.MkdirTemp("", "nixvf-bin-")
+	if dir := os.Getenv(builtEnv); dir != "" {
+		bin = filepath.Join(dir, "bin")
+		return b.m.Run()
+	}
+	dir, err := os.MkdirTemp("", "nixvf-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir+"/")
+	bin = filepath.Join(dir, "bin")
+	build := exec.Command("go", "build", "-o", bin+"/")
 	if asOnMac {
 		overlay, err := macOverlay(dir)
 		if err != nil {
@@ -52,7 +58,9 @@ func (b builder) Run() int {
 	if err := build.Run(); err != nil {
 		return 1
 	}
-	bin = dir
+	if asUser {
+		return runAsUser(dir)
+	}
 	return b.m.Run()
 }
 
@@ -67,8 +75,9 @@ func TestScripts(t *testing.T) {
 }
 
 // hostHas is true for "vsock" on a host whose VMs can have that, for
-// "private-store" where a test can have a Nix store of its own, and for "root"
-// where it can do what root can. "full" is true in a full run, which has time.
+// "private-store" where a test can have a Nix store of its own, for "root" where
+// it can do what root can, and for "store-writer" where it may write to Nix's
+// store. "full" is true in a full run, which has time.
 func hostHas(what string) (bool, error) {
 	switch what {
 	case "full":
@@ -81,6 +90,8 @@ func hostHas(what string) (bool, error) {
 		return err == nil, nil
 	case "root":
 		return os.Getuid() == 0, nil
+	case "store-writer":
+		return unix.Access("/nix/store", unix.W_OK) == nil, nil
 	case "private-store":
 		return exec.Command("./private-store", "true").Run() == nil, nil
 	}

@@ -20,6 +20,9 @@ import (
 //
 // What the machine does is set by environment variables (vfkit/vz/machine).
 var buildVfkit = sync.OnceValues(func() (dir string, err error) {
+	if dir := os.Getenv(builtEnv); dir != "" {
+		return filepath.Join(dir, "vfkit"), nil
+	}
 	cmd := exec.Command("vfkit/build")
 	if version := os.Getenv("NIXVF_VFKIT"); version != "" {
 		cmd.Args = append(cmd.Args, version)
