@@ -47,20 +47,20 @@ Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 // flags has the fields of vfkit.Flags.
 type flags struct {
-	ID           string            `name:"id" placeholder:"ID" help:"Id of the VM; another one makes a second instance of the same configuration ($NIXVF_ID)."`
-	CPUs         vfkit.CPUs        `name:"cpus" placeholder:"N" help:"Number of virtual CPUs."`
-	Memory       vfkit.MiB         `placeholder:"SIZE" help:"Memory, in MiB or with a unit as in 4G."`
-	Disk         string            `placeholder:"PATH" help:"Root disk, a raw image ($NIX_DISK_IMAGE)."`
-	Shares       map[string]string `name:"share" mapsep:"none" placeholder:"TAG=PATH" help:"Share a directory under a mount tag; repeatable."`
-	Net          string            `enum:"nat,none" default:"nat" placeholder:"nat|none" help:"Network (default: nat)."`
-	MAC          vfkit.MAC         `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`
-	Forward      []vfkit.Forward   `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
-	HostLoopback bool              `help:"Let the guest reach, at its gateway, what listens on the host's loopback interface."`
-	Console      string            `placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: the document's, or else stdio)."`
-	GUI          *bool             `name:"gui" negatable:"" help:"Open a window with the guest's display; under vfkit the VM runs on when it is closed."`
-	Rosetta      *bool             `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
-	Vsock        []vfkit.Port      `sep:"none" placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`
-	KernelParams []string          `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter; repeatable ($NIXVF_KERNEL_PARAMS)."`
+	ID           string          `name:"id" placeholder:"ID" help:"Id of the VM; another one makes a second instance of the same configuration ($NIXVF_ID)."`
+	CPUs         vfkit.CPUs      `name:"cpus" placeholder:"N" help:"Number of virtual CPUs."`
+	Memory       vfkit.MiB       `placeholder:"SIZE" help:"Memory, in MiB or with a unit as in 4G."`
+	Disk         string          `placeholder:"PATH" help:"Root disk, a raw image ($NIX_DISK_IMAGE)."`
+	Shares       vfkit.Shares    `name:"share" placeholder:"TAG=PATH" help:"Share a directory under a mount tag; repeatable."`
+	Net          string          `enum:"nat,none" default:"nat" placeholder:"nat|none" help:"Network (default: nat)."`
+	MAC          vfkit.MAC       `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`
+	Forward      []vfkit.Forward `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
+	HostLoopback bool            `help:"Let the guest reach, at its gateway, what listens on the host's loopback interface."`
+	Console      string          `placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: the document's, or else stdio)."`
+	GUI          *bool           `name:"gui" negatable:"" help:"Open a window with the guest's display; under vfkit the VM runs on when it is closed."`
+	Rosetta      *bool           `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
+	Vsock        []vfkit.Port    `sep:"none" placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`
+	KernelParams []string        `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter; repeatable ($NIXVF_KERNEL_PARAMS)."`
 }
 
 type command struct {

@@ -12,12 +12,18 @@ import (
 	"github.com/nixvf/nixvf/pkg/fault"
 )
 
+// isStdin reports whether a file is this process's stdin, whatever its name.
+func isStdin(info fs.FileInfo) bool {
+	stdin, err := os.Stdin.Stat()
+	return err == nil && os.SameFile(info, stdin)
+}
+
 // checkInput reports an input file that cannot be read.
 func (m *machine) checkInput() error {
 	switch info, err := os.Stat(m.InputFile); {
 	case m.InputFile == "":
 		return nil
-	case m.InputFile == "-":
+	case m.InputFile == "-", err == nil && isStdin(info):
 		return fault.Hint(errors.New("--input: stdin is the document already"), "mkfifo makes a file that others can write to")
 	case err != nil:
 		return fmt.Errorf("--input: %w", err)

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -97,11 +98,39 @@ func (t *Tool) parse(about string, grammar any, args []string) (done bool, err e
 	if err != nil {
 		return false, err
 	}
-	_, err = parser.Parse(args)
-	if done {
+	given, err := parser.Parse(args)
+	switch {
+	case done:
 		return true, nil
+	case err != nil:
+		return false, err
 	}
-	return false, err
+	return false, checkValues(given)
+}
+
+// checkValues reports a flag or an argument with an empty value, which comes
+// from a variable that is not set and is not what the user means.
+func checkValues(given *kong.Context) error {
+	for _, p := range given.Path {
+		switch {
+		case p.Flag != nil && isEmpty(p.Flag.Target):
+			return fmt.Errorf("--%s: its value is empty", p.Flag.Name)
+		case p.Positional != nil && isEmpty(p.Positional.Target):
+			return fmt.Errorf("%s: it is empty", strings.ToUpper(p.Positional.Name))
+		}
+	}
+	return nil
+}
+
+// isEmpty reports whether a flag's value is an empty text, or has one.
+func isEmpty(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer:
+		return !v.IsNil() && isEmpty(v.Elem())
+	case reflect.Slice:
+		return v.Len() > 0 && isEmpty(v.Index(v.Len()-1))
+	}
+	return v.Kind() == reflect.String && v.Len() == 0
 }
 
 // buildVersion is the linker's version, or what Go knows of the build.

@@ -35,6 +35,13 @@ func HandOver(ctx context.Context, vm place.VM, n *nix.Nix, paths []string) erro
 		}
 		absolute = append(absolute, path)
 	}
+	dir := filepath.Join(vm.Run(), "xchg")
+	shared := func(err error) error {
+		return fault.Hint(fmt.Errorf("%s: %w", vm.ID, err), "the VM has to run, with a share of %s", dir)
+	}
+	if _, err := os.Lstat(dir); err != nil {
+		return shared(err)
+	}
 	closure, err := n.Closure(ctx, absolute)
 	if err != nil {
 		return err
@@ -43,9 +50,8 @@ func HandOver(ctx context.Context, vm place.VM, n *nix.Nix, paths []string) erro
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(vm.Run(), "xchg")
 	if err := Put(dir, registration, data); err != nil {
-		return fault.Hint(fmt.Errorf("%s: %w", vm.ID, err), "the VM has to run, with a share of %s", dir)
+		return shared(err)
 	}
 	return nil
 }

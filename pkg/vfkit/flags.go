@@ -4,27 +4,53 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/docker/go-units"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
 )
 
 // Flags are the settings of a command line, which go before the document's. A
 // zero value leaves what the document says.
 type Flags struct {
-	ID           string            // of the VM
-	CPUs         CPUs              // number of virtual CPUs
-	Memory       MiB               // size of the RAM
-	Disk         string            // path of the root disk; may hold shell expansions
-	Shares       map[string]string // directories by mount tag; may hold shell expansions
-	Net          string            // NetNAT (also when empty) or NetNone
-	MAC          MAC               // hardware address of the network card
-	Forward      []Forward         // more forwarded ports
-	HostLoopback bool              // the guest reaches what listens on the host's loopback interface
-	Console      string            // ConsoleStdio (also when empty), ConsolePTY, or a file
-	GUI          *bool             // a window for the VM
-	Rosetta      *bool             // Apple's Rosetta for the guest
-	Vsock        []Port            // ports of the guest to reach through sockets
-	KernelParams []string          // the last ones of the kernel's command line
+	ID           string    // of the VM
+	CPUs         CPUs      // number of virtual CPUs
+	Memory       MiB       // size of the RAM
+	Disk         string    // path of the root disk; may hold shell expansions
+	Shares       Shares    // more directories, or others
+	Net          string    // NetNAT (also when empty) or NetNone
+	MAC          MAC       // hardware address of the network card
+	Forward      []Forward // more forwarded ports
+	HostLoopback bool      // the guest reaches what listens on the host's loopback interface
+	Console      string    // ConsoleStdio (also when empty), ConsolePTY, or a file
+	GUI          *bool     // a window for the VM
+	Rosetta      *bool     // Apple's Rosetta for the guest
+	Vsock        []Port    // ports of the guest to reach through sockets
+	KernelParams []string  // the last ones of the kernel's command line
+}
+
+// Shares are directories by mount tag; they may hold shell expansions.
+type Shares map[string]string
+
+// UnmarshalText adds the share of one TAG=PATH. A tag is given once, and the
+// store's not at all: the guest does not start without what is there.
+func (s *Shares) UnmarshalText(text []byte) error {
+	tag, path, ok := strings.Cut(string(text), "=")
+	_, twice := (*s)[tag]
+	switch {
+	case !ok || path == "":
+		return fmt.Errorf("%q is not of the form TAG=PATH", text)
+	case tag == bootdoc.StoreTag:
+		return fmt.Errorf("mount tag %q is the store's", tag)
+	case twice:
+		return fmt.Errorf("mount tag %q is given twice", tag)
+	}
+	if *s == nil {
+		*s = Shares{}
+	}
+	(*s)[tag] = path
+	return nil
 }
 
 // Kinds of network.
