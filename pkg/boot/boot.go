@@ -131,6 +131,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if err := errors.Join(m.takeDisks(locks), m.shares.unchanged(), m.seeShares()); err != nil {
 		return 1, err
 	}
+	m.saySmaller()
 	m.raiseLimits()
 	return m.run(locks, kept, net, requests)
 }

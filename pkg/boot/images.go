@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/crc-org/vfkit/pkg/config"
+	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
+	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 )
@@ -44,6 +47,23 @@ func (m *machine) checkImage(d config.DiskStorageConfig) error {
 		return fmt.Errorf("disk: %w", err)
 	}
 	return nil
+}
+
+// saySmaller says which disks are smaller than the document wants them, and how
+// they grow. A larger one holds all that a smaller one would.
+func (m *machine) saySmaller() {
+	for _, d := range m.doc.Disks {
+		info, err := os.Stat(d.Path)
+		if err != nil || !info.Mode().IsRegular() || info.Size() >= d.Size {
+			continue
+		}
+		path, err := syntax.Quote(d.Path, syntax.LangPOSIX)
+		if err != nil {
+			path = "PATH"
+		}
+		m.Say("disk: %s has %s, where the VM is to have %s: nixvf-disk --grow %dM %s enlarges it while the VM is off",
+			d.Path, units.BytesSize(float64(info.Size())), units.BytesSize(float64(d.Size)), d.Size>>20, path)
+	}
 }
 
 func (m *machine) temporary(image string) bool {
