@@ -90,7 +90,7 @@ func (v *qemuVMM) addShares(ctx context.Context, m *machine) error {
 	cmd := exec.Command(path, "--help")
 	cmd.Stdout, cmd.Stderr = &help, &help
 	_ = child.Run(ctx, path, cmd)
-	daemon, err := qemu.NewDaemon(path, help.String())
+	daemon, err := qemu.NewDaemon(path, help.String(), m.UID)
 	if err != nil {
 		return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) needs no root")
 	}

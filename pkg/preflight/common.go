@@ -16,6 +16,12 @@ func (c *check) nix() {
 		c.problem("nix", "https://nixos.org/download", "%s", firstLine(err.Error()))
 		return
 	}
+	// What evaluates opens the store, or what keeps it.
+	if said, err := c.Run(c.ctx, "nix-instantiate", "--eval", "--expr", "1"); err != nil {
+		c.problem("nix", "a multi-user installation whose daemon runs, or the user who has installed it",
+			"this user cannot use Nix %s: %s", version, firstLine(said))
+		return
+	}
 	c.ok("nix", "%s", version)
 	_, cpu := c.Platform()
 	switch guest := guests[cpu]; {

@@ -51,7 +51,7 @@ func (c *check) virtiofsd(given string) {
 	}
 	// Its output tells more than its exit status, which is an error for some.
 	help, _ := c.Run(c.ctx, path, "--help")
-	daemon, err := qemu.NewDaemon(path, help)
+	daemon, err := qemu.NewDaemon(path, help, c.UID())
 	switch {
 	case err != nil:
 		c.problem("virtiofsd", "the one in Rust (Debian 13, nixpkgs) needs no root", "%s", firstLine(err.Error()))

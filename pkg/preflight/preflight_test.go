@@ -31,6 +31,7 @@ func mac() *fake {
 			managername: "Aqua\n", globalState: "Firewall is disabled. (State = 0) \n",
 			netAddress: "!The domain/default pair of (/Library/Preferences/SystemConfiguration/com.apple.vmnet, Shared_Net_Address) does not exist\n",
 			guestRoute: throughEn0, defaultRoute: throughEn0, sysctl: "245760\n491520\n7655\n",
+			evaluates:                                 "1\n",
 			"sw_vers -productVersion":                 "26.1\n",
 			"/bin/vfkit --version":                    "vfkit version: v0.6.3\n",
 			"codesign -d --entitlements - /bin/vfkit": "Executable=/bin/vfkit\n[Dict]\n\t[Key] com.apple.security.virtualization\n\t[Value]\n\t\t[Bool] true\n",
@@ -40,12 +41,16 @@ func mac() *fake {
 	}
 }
 
+// evaluates is what shows that Nix can be used.
+const evaluates = "nix-instantiate --eval --expr 1"
+
 func linux() *fake {
 	return &fake{
 		system: "linux", cpu: "amd64", uid: 1000,
 		programs: map[string]string{
 			"/bin/qemu-system-x86_64 --version": "QEMU emulator version 8.2.0\n",
 			"/bin/virtiofsd --help":             "--shared-dir --readonly",
+			evaluates:                           "1",
 		},
 		files: []string{"/dev/kvm"}, cpuinfo: "flags: svm\n", free: 100 * gib, open: 1 << 20,
 		settings: nix.Settings{System: "x86_64-linux"},
@@ -137,6 +142,9 @@ func TestFindings(t *testing.T) {
 		{mac(), func(f *fake) { f.cpu, f.settings.Builders = "amd64", "ssh://b x86_64-linux" }, "warning  CPU         an Intel Mac"},
 		{mac(), func(f *fake) { f.settings.Builders = "" }, "warning  builder     nothing here builds for aarch64-linux"},
 		{mac(), func(f *fake) { f.settings.Store = "ssh-ng://far" }, "problem  builder     Nix's store is ssh-ng://far"},
+		{linux(), program(evaluates, "!error: opening lock file '/nix/var/nix/db/big-lock': Permission denied\n"),
+			"problem  nix         this user cannot use Nix 2.24: error: opening lock file '/nix/var/nix/db/big-lock': Permission denied: a multi-user"},
+		{linux(), program("/bin/virtiofsd --help", "-o source=PATH"), "problem  virtiofsd   /bin/virtiofsd: this old virtiofsd runs as root only"},
 		{mac(), func(f *fake) { f.nixErr = errors.New("nix: not found") }, "problem  nix         nix: not found: https://"},
 		{mac(), func(f *fake) { f.owner = 501 }, "problem  store       /nix/store belongs to this user"},
 		{mac(), func(f *fake) { f.uid = 0 }, "problem  store       as root, vfkit would let the guest write"},

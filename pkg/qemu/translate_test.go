@@ -167,7 +167,7 @@ func TestDaemonCommand(t *testing.T) {
 	}
 	for _, tt := range tests {
 		tt.served.Dir = "/d"
-		d, err := NewDaemon("/v", tt.help)
+		d, err := NewDaemon("/v", tt.help, 0)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -183,10 +183,12 @@ func TestDaemonCommand(t *testing.T) {
 	if got := strings.Join(d.Command(Served{Dir: `/a\b\101,c`}), " "); !strings.Contains(got, ` source=/a\\b\\101\,c `) {
 		t.Errorf("not as libfuse reads it: %s", got)
 	}
-	if _, err := NewDaemon("/v", "usage: something else"); err == nil {
+	if _, err := NewDaemon("/v", "usage: something else", 0); err == nil {
 		t.Error("another program passes for virtiofsd")
 	}
-	if _, err := NewDaemon("/v", "setgroups() failed with error=1:Operation not permitted"); err == nil || !strings.Contains(err.Error(), "root only") {
-		t.Errorf("the C implementation as a user: %v", err)
+	for _, help := range []string{"setgroups() failed with error=1:Operation not permitted", cHelp} {
+		if _, err := NewDaemon("/v", help, 1000); err == nil || !strings.Contains(err.Error(), "root only") {
+			t.Errorf("the C implementation as a user: %v", err)
+		}
 	}
 }

@@ -15,18 +15,20 @@ type Daemon struct {
 // Daemons are the places where distributions install virtiofsd outside PATH.
 var Daemons = []string{"/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/lib/qemu/virtiofsd"}
 
-// NewDaemon tells the implementations apart by what --help prints.
-func NewDaemon(path, help string) (Daemon, error) {
+// NewDaemon tells the implementations apart by what --help prints. The C
+// implementation sets up a namespace, for which it must be root; before it
+// prints its help it gives up groups, if there are any.
+func NewDaemon(path, help string, uid int) (Daemon, error) {
 	d := Daemon{
 		Path:     path,
 		Rust:     strings.Contains(help, "--shared-dir"),
 		ReadOnly: strings.Contains(help, "--readonly"),
 	}
 	switch {
+	case strings.Contains(help, "setgroups"), !d.Rust && strings.Contains(help, "-o source=") && uid != 0:
+		return d, fmt.Errorf("%s: this old virtiofsd runs as root only", path)
 	case d.Rust || strings.Contains(help, "-o source="):
 		return d, nil
-	case strings.Contains(help, "setgroups"):
-		return d, fmt.Errorf("%s: this old virtiofsd runs as root only", path)
 	}
 	return d, fmt.Errorf("%s: not a virtiofsd that is known here", path)
 }
