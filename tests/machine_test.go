@@ -75,37 +75,55 @@ const realMachineOf = `c: let names = builtins.attrNames; in {
 var machineChecks = map[string]func(realMachine) bool{
 	"guestAgent": func(m realMachine) bool { return !m.Off["agent"] },
 	"otherDisks": func(m realMachine) bool {
-		return m.Resume == "" && m.Root == "fstab" && len(m.Secrets)+len(m.Luks)+len(m.Pools)+len(m.Snapper)+len(m.Btrbk)+len(m.Bees) == 0 &&
+		return m.Resume == "" && m.Root == "fstab" && slices.Equal(m.Secrets, []string{"/own"}) && len(m.Luks)+len(m.Pools)+len(m.Snapper)+len(m.Btrbk)+len(m.Bees) == 0 &&
 			m.Iscsi == nil && slices.Contains(m.KernelParams, "noresume") && !slices.Contains(slices.Collect(maps.Values(m.Off)), true) &&
 			!m.PredictableInterfaceNames
 	},
 	"ownBtrfs": func(m realMachine) bool {
 		return m.Off["scrub"] && len(m.Snapper) == 1 && !m.Off["zfsScrub"]
 	},
-	"ownResume": func(m realMachine) bool { return m.Resume == "/dev/vdb" },
+	"ownResume": func(m realMachine) bool {
+		return m.Resume == "/dev/vdb" && !slices.Contains(m.KernelParams, "noresume")
+	},
 	"forced": func(m realMachine) bool {
 		return hasEach(m.Available, "nvme", "virtio_blk", "virtio_pci", "virtio_console", "virtiofs", "overlay", "ext4") &&
 			hasEach(m.KernelParams, "console=ttyS0", "noresume")
 	},
-	"headless": func(m realMachine) bool { return m.Getty && m.GettyDropIn == "asDropin" },
+	"headless":   func(m realMachine) bool { return m.Getty && m.GettyDropIn == "asDropin" },
+	"noLogin":    func(m realMachine) bool { return !m.Getty },
+	"forcedInVM": func(m realMachine) bool { return slices.Equal(m.KernelParams, []string{"console=ttyS0"}) },
 	"rollback": func(m realMachine) bool {
 		return hasEach(m.StageOne, "own", "other", "nixvf-store-layer") && len(m.Notes) == 3 &&
 			!slices.ContainsFunc(m.StageOne, func(name string) bool { return name == "waits" || name == "unlocks" || name == "mounts" })
+	},
+	"ownStageOne": func(m realMachine) bool {
+		return hasEach(m.StageOne, "console", "data", "empty", "first", "port", "root") && len(m.Notes) == 0
+	},
+	"otherStageOne": func(m realMachine) bool {
+		return slices.Contains(m.StageOne, "forced") && len(m.Notes) == 4 && !slices.ContainsFunc(m.StageOne, func(name string) bool {
+			return name == "roll" || name == "stranger" || name == "tpm" || name == "volume"
+		})
 	},
 	"otherCard": func(m realMachine) bool {
 		return m.Interfaces["eth0"] == true && m.Dhcpcd && len(m.Notes) == 1 && strings.Contains(m.Notes[0], "enp3s0")
 	},
 	"otherCardNoClient": func(m realMachine) bool { return m.Interfaces["eth0"] == true && m.Dhcpcd },
-	"otherCardNetworkd": func(m realMachine) bool {
-		own, _ := json.Marshal(m.Networks["99-nixvf"])
-		return string(own) == `{"matchConfig":{"Name":"eth0"},"networkConfig":{"DHCP":"yes"}}` && len(m.Notes) == 1
-	},
-	"sameCard":         untouchedNetwork,
-	"bridged":          untouchedNetwork,
-	"sameCardNetworkd": untouchedNetwork,
-	"networkManager":   untouchedNetwork,
-	"plain":            untouchedNetwork,
-	"networkd":         untouchedNetwork,
+	"otherCardNetworkd": givenNetwork,
+	"oddGlobs":          givenNetwork,
+	"sameCardGlobs":     untouchedNetwork,
+	"sameCard":          untouchedNetwork,
+	"bridged":           untouchedNetwork,
+	"sameCardNetworkd":  untouchedNetwork,
+	"networkManager":    untouchedNetwork,
+	"plain":             untouchedNetwork,
+	"networkd":          untouchedNetwork,
+}
+
+// givenNetwork holds where the VM's card gets its address from networkd because the
+// configuration is about others.
+func givenNetwork(m realMachine) bool {
+	own, err := json.Marshal(m.Networks["99-nixvf"])
+	return err == nil && string(own) == `{"matchConfig":{"Name":"eth0"},"networkConfig":{"DHCP":"yes"}}` && len(m.Notes) == 1
 }
 
 // untouchedNetwork holds where the configuration has an answer for the VM's card.

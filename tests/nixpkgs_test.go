@@ -5,6 +5,7 @@ package tests
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,16 +48,21 @@ func (s inspection) at(mountPoint string) (fileSystem, bool) {
 // refusedSamples are the configurations that must be refused, and what each
 // sentence names.
 var refusedSamples = map[string][]string{
-	"useBootLoader":    {"virtualisation.useBootLoader"},
-	"useNixStoreImage": {"virtualisation.useNixStoreImage"},
-	"noHostStore":      {"virtualisation.mountHostNixStore"},
-	"noDirectBoot":     {"virtualisation.directBoot.enable"},
-	"tpm":              {"virtualisation.tpm.enable"},
-	"ownDisks":         {"virtualisation.fileSystems"},
-	"container":        {"boot.isContainer"},
-	"noStage1":         {"boot.initrd.enable"},
-	"noVM":             {"disabledModules"},
-	"twoRefusals":      {"virtualisation.tpm.enable", "virtualisation.useNixStoreImage"},
+	"useBootLoader": {"virtualisation.useBootLoader"},
+	"noHostStore":   {"virtualisation.mountHostNixStore"},
+	"noDirectBoot":  {"virtualisation.directBoot.enable"},
+	"tpm":           {"virtualisation.tpm.enable"},
+	"ownDisks":      {"virtualisation.fileSystems"},
+	"container":     {"boot.isContainer"},
+	"noStage1":      {"boot.initrd.enable"},
+	"noVM":          {"disabledModules"},
+	"twoRefusals":   {"virtualisation.tpm.enable", "virtualisation.useBootLoader"},
+}
+
+// badSettings are the configurations whose settings nixvf-args would not take.
+var badSettings = map[string][]string{
+	"badDrive":  {"virtualisation.qemu.drives: file: "},
+	"badSerial": {"virtualisation.qemu.drives[0].deviceExtraOpts.serial: "},
 }
 
 // TestModule evaluates the sample configurations through nixvf-eval's own
@@ -122,8 +128,10 @@ func TestRefused(t *testing.T) {
 	} else {
 		nixpkgs = filepath.Join(dir, "stand-in")
 	}
+	all := maps.Clone(refusedSamples)
+	maps.Copy(all, badSettings)
 	i := 0
-	for name, options := range refusedSamples {
+	for name, options := range all {
 		i++
 		name += "-" + releases[i%len(releases)]
 		stdout, stderr, status := evalSample(filepath.Join(dir, "samples"), name, nixpkgs)
@@ -190,14 +198,15 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if len(want) > 0 {
 		return
 	}
-	hinted := []string{"nobody", "locked", "secretPassword", "otherCard", "otherCardNoClient", "otherCardNetworkd", "rollback"}
+	hinted := []string{"nobody", "locked", "secretPassword", "otherCard", "otherCardNoClient", "otherCardNetworkd", "oddGlobs", "rollback", "otherStageOne"}
 	if hint := slices.Contains(hinted, name); hint != (len(s.Hints) > 0) {
 		t.Errorf("hints %q", s.Hints)
 	}
-	if warned := name == "drives" || name == "ignored" || name == "useEFIBoot" || name == "newer"; warned != (len(s.Warnings) > 0) {
+	warned := []string{"drives", "ignored", "newer", "storeImageOnly", "useEFIBoot", "useNixStoreImage"}
+	if slices.Contains(warned, name) != (len(s.Warnings) > 0) {
 		t.Errorf("warnings %q", s.Warnings)
 	}
-	if last := s.KernelParams[len(s.KernelParams)-1]; last != "console=hvc0" {
+	if last := s.KernelParams[len(s.KernelParams)-1]; last != "console=hvc0" && name != "forcedInVM" {
 		t.Errorf("last kernel parameter %q", last)
 	}
 	for _, module := range []string{"virtiofs", "virtio_blk", "virtio_pci", "overlay"} {
@@ -310,7 +319,8 @@ func checkSettings(t *testing.T, name string, s inspection) {
 			panics = append(panics, param)
 		}
 	}
-	if len(panics) == 0 || panics[len(panics)-1] != panicParam { // the last one counts
+	// The last one counts; and that VM has none.
+	if name != "forcedInVM" && (len(panics) == 0 || panics[len(panics)-1] != panicParam) {
 		t.Errorf("panic parameters %q", panics)
 	}
 }

@@ -22,7 +22,7 @@ type reference struct {
 		Fate, Note string
 		Releases   []string
 	}
-	Machine map[string]struct{ Value, Unless, Why string }
+	Machine map[string]struct{ Value, Kept, Unless, Why string }
 	Nixvf   map[string]struct {
 		Type, Default, Description string
 		ReadOnly                   bool
@@ -103,13 +103,19 @@ func (r reference) writeMachine(b *strings.Builder) {
 		"| option | in the VM | unless | why |\n| --- | --- | --- | --- |\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Machine)) {
 		o := r.Machine[name]
-		fmt.Fprintf(b, "| `%s` | `%s` | %s | %s |\n", name, o.Value, o.Unless, o.Why)
+		value := "`" + o.Value + "`"
+		if o.Kept != "" {
+			value = o.Kept
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", name, value, o.Unless, o.Why)
 	}
-	b.WriteString("\nServices of a systemd stage 1 that name such a disk do not run, and nixvf-eval says so. NixOS itself " +
-		"drops `fileSystems`, `swapDevices` and `boot.initrd.luks.devices` in a VM.\n\n" +
-		"Where a configuration forces them away, these are there all the same: the drivers of the VM's disks, shares and " +
-		"console in the initrd, the `root=` parameter, the login on hvc0, and an address by DHCP for eth0, the VM's card, " +
-		"when no part of the network configuration is about it.\n\n")
+	b.WriteString("\nServices of a systemd stage 1 that name such a disk, or a TPM, do not run, and nixvf-eval says so; " +
+		"`enable = mkForce true` keeps one. NixOS itself `fileSystems`, `swapDevices` and " +
+		"`boot.initrd.luks.devices` in a VM.\n\n" +
+		"Where a configuration takes them away, even with `mkForce`, these are there all the same: the drivers of the VM's " +
+		"disks, shares and console in the initrd, the `root=` parameter, and an address by DHCP for eth0, the VM's card, when " +
+		"no part of the network configuration is about it. `mkVMOverride` in `virtualisation.vmVariant` takes them away. The " +
+		"login on hvc0 is there unless `mkForce` is used.\n\n")
 }
 
 // releases says which of the three releases have an option.

@@ -97,6 +97,16 @@ func Parse(data []byte) (*Document, []string, error) {
 	return doc, nil, top.Err()
 }
 
+// Settings reads a VM's settings as they stand in a boot document. The error
+// names everything that is wrong.
+func Settings(data []byte) (Virtualisation, error) {
+	top, err := strictjson.Parse(fmt.Appendf(nil, `{"virtualisation": %s}`, data))
+	if err != nil {
+		return Virtualisation{}, err
+	}
+	return readVirtualisation(top.Object("virtualisation"), DefaultName), top.Err()
+}
+
 // Bootspec reads the boot.json of a NixOS system: the bootspec proper and, if
 // there, nixvf's extension. The document has no name, id or registration.
 func Bootspec(data []byte) (*Document, error) {

@@ -87,7 +87,7 @@ func (a *answer) check() error {
 			return fmt.Errorf("additionalPaths: %q is not in the Nix store", path.Text)
 		}
 	}
-	return nil
+	return a.judgeSettings()
 }
 
 // argument is the command line's argument for a configuration, quoted for a

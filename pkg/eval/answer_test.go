@@ -20,6 +20,10 @@ func TestParseAnswer(t *testing.T) {
 		{`{"kind": "system", "name": "` + strings.Repeat("n", 129) + `"}`, "its name is longer than 128 bytes", ""},
 		{`{"kind": "system", "name": "vm", "additional": [{"text": "/etc/passwd", "context": {}}]}`,
 			`additionalPaths: "/etc/passwd" is not in the Nix store`, ""},
+		{`{"kind": "system", "name": "vm", "settings": {"emptyDiskImages": [{"size": 5, "driveConfig": {"deviceExtraOpts": {"serial": "longer-than-twenty-bytes"}}}]}}`,
+			`vm: virtualisation.emptyDiskImages[0].driveConfig.deviceExtraOpts.serial: serial number "longer-than-twenty-bytes" is not of at most 20`, ""},
+		{`{"kind": "system", "name": "vm", "settings": {"qemu": {"drives": [{"file": "$(pwd)/a.raw"}, {"file": "a b"}]}}}`,
+			`vm: virtualisation.qemu.drives: file: "$(pwd)/a.raw": command substitution is not allowed here`, "$PWD"},
 		{`{"kind": "other"}`, `kind "other"`, ""},
 		{`[]`, "nix eval: json", ""},
 	}
@@ -31,6 +35,25 @@ func TestParseAnswer(t *testing.T) {
 		if hints := fault.Hints(err); (len(hints) > 0) != (tt.hint != "") || len(hints) > 0 && !strings.Contains(hints[0], tt.hint) {
 			t.Errorf("%s: hints %q, want %q", tt.answer, hints, tt.hint)
 		}
+	}
+}
+
+// A path that only a flag makes right is said before the build.
+func TestPathWarnings(t *testing.T) {
+	a, err := parseAnswer([]byte(`{"kind": "system", "name": "vm", "warnings": ["other"], "settings": {
+		"diskImage": "`+"`pwd`"+`/a.raw", "qemu": {"drives": [{"file": "$UNSET/a.raw"}]}, "sharedDirectories": {
+			"home": {"source": "$HOME"}, "project": {"source": "$(pwd)"}, "quoted": {"source": "'open"}}}}`), ".", "vm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"other",
+		"virtualisation.diskImage: \"`pwd`/a.raw\": command substitution is not allowed here: nixvf-args needs --disk FILE",
+		`virtualisation.sharedDirectories.project.source: "$(pwd)": command substitution is not allowed here: nixvf-args needs --share project=DIR`,
+		`virtualisation.sharedDirectories.quoted.source: "'open": reached EOF without closing quote ` + "`'`" + `: nixvf-args needs --share quoted=DIR`,
+	}
+	if !slices.Equal(a.Warnings, want) {
+		t.Errorf("warnings %q", a.Warnings)
 	}
 }
 

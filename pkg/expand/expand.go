@@ -56,6 +56,12 @@ func Path(s, dir string, lookup func(string) (string, bool)) (string, error) {
 	return filepath.Clean(path), nil
 }
 
+// Check reports what no environment makes right of a path that [Path] expands.
+func Check(s string) error {
+	_, err := Path(s, "/", func(string) (string, bool) { return "x", true })
+	return err
+}
+
 // parse reads s as exactly one shell word.
 func parse(s string) (*syntax.Word, error) {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))

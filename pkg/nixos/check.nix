@@ -146,7 +146,9 @@ in
 
     warnings =
       map (name: "virtualisation.${name} has no effect: ${table.${name}.note}${where name}") (
-        setByUser (byFate "ignored")
+        lib.filter (name: !(lib.elem (optionOf name).value (table.${name}.allowed or [ ]))) (
+          setByUser (byFate "ignored")
+        )
       )
       ++ map (
         name: "virtualisation.${name} is unknown to this nixvf and has no effect${where name}"

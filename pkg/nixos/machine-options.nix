@@ -7,7 +7,12 @@
 #   unless   types of file systems: with one of them among the VM's own, the option
 #            keeps what the configuration says
 #
-# An option that a release of nixpkgs does not have is left out there.
+#   keep     or: which values of an attribute set the VM has too, whoever sets them;
+#            kept says that in words
+#
+# An option that a release of nixpkgs does not have is left out there; with keep it
+# must be in all.
+{ lib }:
 let
   off = why: {
     value = false;
@@ -34,7 +39,11 @@ in
   "boot.zswap.enable" = off "no swap device, without which it is refused";
 
   # Unlocking: qemu-vm.nix drops the LUKS devices.
-  "boot.initrd.secrets" = with' { } "they are key files, and no boot loader adds them";
+  "boot.initrd.secrets" = {
+    keep = source: lib.hasPrefix builtins.storeDir (toString source);
+    kept = "those in the Nix store";
+    why = "the others are files of the real machine, which its boot loader adds";
+  };
   "boot.initrd.clevis.enable" = off unlocking;
   "boot.initrd.unl0kr.enable" = off unlocking;
   "boot.zfs.tzpfms.enable" = off unlocking;

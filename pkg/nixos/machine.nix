@@ -9,7 +9,7 @@
 
 let
   inherit (import ./priorities.nix { inherit lib; }) mkGuest;
-  table = import ./machine-options.nix;
+  table = import ./machine-options.nix { inherit lib; };
 
   path = lib.splitString ".";
   # What lies in an option whose names are free, as environment.etc is, is known by that.
@@ -26,8 +26,19 @@ let
     lib.optionalAttrs (exists options (path name)) (
       lib.setAttrByPath (path name) (lib.mkIf (!(lib.elem unless fsTypes)) (mkGuest value))
     );
+  filtered = name: {
+    options = lib.setAttrByPath (path name) (
+      lib.mkOption { apply = lib.filterAttrs (_: table.${name}.keep); }
+    );
+  };
+
+  names = lib.attrNames table;
+  isFiltered = name: table.${name} ? keep;
 in
 {
   _file = "nixvf/machine.nix";
-  config = lib.mkMerge (lib.mapAttrsToList define table);
+  imports = map filtered (lib.filter isFiltered names);
+  config = lib.mkMerge (
+    map (name: define name table.${name}) (lib.filter (name: !(isFiltered name)) names)
+  );
 }

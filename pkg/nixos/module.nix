@@ -106,6 +106,13 @@ in
         # nixvf-args and nixvf-disk expand it on the host.
         diskImage = mkNixvfDefault "$NIXVF_STATE/${config.system.name}.raw";
         graphics = mkNixvfDefault false;
+
+        # In the place of an image of the store, until nixvf makes one.
+        mountHostNixStore = lib.mkIf cfg.useNixStoreImage (mkNixvfOverride true);
+        fileSystems."/nix/.ro-store" = lib.mkIf cfg.useNixStoreImage {
+          device = mkNixvfOverride "nix-store";
+          fsType = mkNixvfOverride "virtiofs";
+        };
       };
 
       boot.initrd.availableKernelModules = [
@@ -117,12 +124,12 @@ in
       boot.initrd.kernelModules = [ "virtio_console" ];
       boot.kernelParams = lib.mkMerge [
         # A kernel that panics waits for ever otherwise, with a core at 100 %. First,
-        # so that a panic= of the user's goes before it. There is no device for a
-        # resume= of the user's.
-        (lib.mkBefore [
-          "panic=5"
-          "noresume"
-        ])
+        # so that a panic= of the user's goes before it.
+        (lib.mkBefore (
+          [ "panic=5" ]
+          # There is no device for a resume= of the user's, unless one is forced.
+          ++ lib.optional (config.boot.resumeDevice == "") "noresume"
+        ))
         # The last console= is the one that becomes /dev/console.
         (lib.mkAfter [ "console=hvc0" ])
       ];

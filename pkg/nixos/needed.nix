@@ -8,7 +8,7 @@
 }:
 
 let
-  inherit (import ./priorities.nix { inherit lib; }) mkNixvfOverride;
+  inherit (import ./priorities.nix { inherit lib; }) mkGuest mkNeeded;
   inherit (config.boot) initrd;
   missing = have: lib.filter (name: !(lib.elem name have));
 
@@ -36,57 +36,15 @@ let
   missingParams =
     lib.optional (initrd.systemd.enable && root != null && !(has "root=")) "root=${toString root}"
     ++ lib.optional (!(has "panic=")) "panic=5"
-    ++ missing given [
-      "noresume"
-      "console=hvc0"
-    ];
+    ++ missing given (lib.optional (config.boot.resumeDevice == "") "noresume" ++ [ "console=hvc0" ]);
 
-  # profiles/headless.nix switches it off, and other profiles import that.
+  # profiles/headless.nix switches it off, and other profiles import that. A VM
+  # without it runs: whoever forces it off has none.
   units = config.systemd.services;
   offGettys = lib.filter (name: !(units.${name}.enable or true)) [
     "serial-getty@"
     "serial-getty@hvc0"
   ];
-
-  # A service of stage 1 that works on disks which the VM has not, as those do that
-  # roll a root file system back: it would wait for them, or fail.
-  fileSystems = lib.attrValues config.fileSystems;
-  ownDisks = map (fs: toString fs.device) fileSystems;
-  ownTypes = map (fs: fs.fsType) fileSystems;
-  # As systemd.unit(5) has it: /dev/disk/by-label/nixos is dev-disk-by\x2dlabel-nixos.device.
-  unitOf =
-    path: builtins.replaceStrings [ "-" "/" ] [ "\\x2d" "-" ] (lib.removePrefix "/" path) + ".device";
-  isOthersUnit =
-    unit:
-    lib.hasPrefix "systemd-cryptsetup@" unit && initrd.luks.devices == { }
-    || lib.hasPrefix "zfs-import" unit && !(lib.elem "zfs" ownTypes)
-    || lib.hasPrefix "dev-" unit && lib.hasSuffix ".device" unit && !(lib.elem unit (map unitOf ownDisks));
-  isOthersScript =
-    script:
-    lib.any (device: lib.hasInfix device script) [
-      "/dev/disk/by-"
-      "/dev/mapper/"
-      "/dev/nvme"
-      "/dev/sd"
-      "zfs rollback"
-    ]
-    && !(lib.any (disk: lib.hasPrefix "/dev/" disk && lib.hasInfix disk script) ownDisks);
-  isOthers =
-    service:
-    service.enable or true
-    && (
-      lib.any isOthersUnit (
-        lib.concatMap (name: service.${name} or [ ]) [
-          "after"
-          "bindsTo"
-          "requires"
-          "wants"
-        ]
-      )
-      || isOthersScript (service.script or "")
-    );
-  stage1 = if initrd.systemd.enable then initrd.systemd.services else { };
-  others = lib.filter (name: isOthers stage1.${name}) (lib.attrNames stage1);
 
   network = import ./network.nix { inherit config lib; };
 
@@ -113,24 +71,19 @@ in
 
   config.nixvf.needed =
     need (missingDrivers != [ ]) {
-      boot.initrd.availableKernelModules = mkNixvfOverride (
+      boot.initrd.availableKernelModules = mkNeeded (
         initrd.availableKernelModules ++ missingDrivers
       );
     }
     ++ need (missingParams != [ ]) {
-      boot.kernelParams = mkNixvfOverride (given ++ missingParams);
+      boot.kernelParams = mkNeeded (given ++ missingParams);
     }
     ++ map (name: {
       systemd.services.${name} = {
-        enable = mkNixvfOverride true;
-        overrideStrategy = mkNixvfOverride "asDropin";
+        enable = mkGuest true;
+        overrideStrategy = mkGuest "asDropin";
       };
     }) offGettys
-    ++ map (
-      name:
-      say "boot.initrd.systemd.services.${name} does not run in the VM: it is about disks of the real machine" {
-        boot.initrd.systemd.services.${name}.enable = mkNixvfOverride false;
-      }
-    ) others
+    ++ import ./stage1.nix { inherit config lib; }
     ++ map (say network.note) network.modules;
 }

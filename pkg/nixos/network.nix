@@ -4,18 +4,16 @@
 { config, lib }:
 
 let
-  inherit (import ./priorities.nix { inherit lib; }) mkNixvfOverride;
+  inherit (import ./priorities.nix { inherit lib; }) mkNeeded;
   card = "eth0";
   inherit (config) networking;
   inherit (config.systemd) network;
   networkd = networking.useNetworkd || network.enable or false;
 
-  # The patterns of systemd.network(5): words with *, ? and [], all of which are
+  # What a part of [Match] says (systemd.network(5)): patterns, all of which are
   # negated by a ! in front.
   words = value: lib.filter (word: word != "") (lib.splitString " " (toString value));
-  matchesGlob =
-    glob: text:
-    builtins.match (builtins.replaceStrings [ "." "*" "?" "[!" ] [ "\\." ".*" "." "[^" ] glob) text != null;
+  matchesGlob = import ./glob.nix { inherit lib; };
   matches =
     value: text:
     let
@@ -77,7 +75,7 @@ in
     else
       {
         networking.interfaces.${card}.useDHCP = true;
-        networking.dhcpcd.enable = mkNixvfOverride true;
+        networking.dhcpcd.enable = mkNeeded true;
       }
   );
 }

@@ -3,7 +3,8 @@
 # OPTIONS.md is made from it.
 #
 #   honoured  nixvf does what the option says
-#   ignored   it has no effect; whoever sets it is warned
+#   ignored   it has no effect; whoever sets it is warned, but for values that ask for
+#             nothing (allowed)
 #   refused   such a VM cannot run; note says what to do instead. Values that ask
 #             for nothing (allowed, when given, else false, null, { } and [ ]) pass.
 let
@@ -19,6 +20,9 @@ let
     fate = "refused";
     inherit note;
   };
+
+  # Whoever sets it to false asks for nothing.
+  off.allowed = [ false ];
 
   qemuOnly = "it configures QEMU alone";
   noFirmware = "nixvf boots the kernel directly, without firmware";
@@ -58,7 +62,7 @@ in
   "efi.firmware" = ignored noFirmware;
   "efi.keepVariables" = ignored noFirmware;
   "efi.variables" = ignored noFirmware;
-  installBootLoader = ignored noFirmware;
+  installBootLoader = ignored noFirmware // off;
   interfaces = ignored oneCard;
   msize = ignored about9p;
   nixStore9pCache = ignored about9p;
@@ -66,7 +70,7 @@ in
   "qemu.diskInterface" = ignored "disks are virtio";
   "qemu.enableSharedMemory" = ignored qemuOnly;
   "qemu.forceAccel" = ignored qemuOnly;
-  "qemu.guestAgent.enable" = ignored "the agent has no channel to the host";
+  "qemu.guestAgent.enable" = ignored "the agent has no channel to the host" // off;
   "qemu.networkingOptions" = ignored "${qemuOnly}; use virtualisation.forwardPorts";
   "qemu.options" = ignored "${qemuOnly}; arguments for vfkit stand behind -- of nixvf-args";
   "qemu.package" = ignored qemuOnly;
@@ -74,9 +78,10 @@ in
   "tpm.deviceModel" = ignored "there is no TPM";
   "tpm.package" = ignored "there is no TPM";
   "tpm.provisioning" = ignored "there is no TPM";
-  useBIOSBoot = ignored noFirmware;
-  useEFIBoot = ignored "it is about `useBootLoader` alone, which is refused";
-  useSecureBoot = ignored noFirmware;
+  useBIOSBoot = ignored noFirmware // off;
+  useEFIBoot = ignored "it is about `useBootLoader` alone, which is refused" // off;
+  useNixStoreImage = ignored "nixvf makes no image of the store yet, and the VM shares the host's store instead" // off;
+  useSecureBoot = ignored noFirmware // off;
   vlans = ignored oneCard;
 
   credentials = refused "nixvf cannot hand credentials to a VM: put the file into a share (virtualisation.sharedDirectories) and name its path there";
@@ -92,5 +97,4 @@ in
     };
   "tpm.enable" = refused "Virtualization.framework has no TPM: set virtualisation.tpm.enable = lib.mkForce false in virtualisation.vmVariant";
   useBootLoader = refused "nixvf boots the kernel directly: set virtualisation.useBootLoader = lib.mkForce false in virtualisation.vmVariant";
-  useNixStoreImage = refused "the VM shares the host's store: set virtualisation.useNixStoreImage = lib.mkForce false in virtualisation.vmVariant";
 }

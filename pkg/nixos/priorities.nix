@@ -20,6 +20,9 @@ rec {
   # Stronger than what a configuration says of the real machine (100), weaker than
   # mkForce (50).
   mkGuest = lib.mkOverride 90;
+  # What a VM cannot do without: stronger than mkForce, weaker than mkVMOverride (10),
+  # with which one speaks of VMs.
+  mkNeeded = lib.mkOverride 40;
   # One stronger than mkVMOverride (10), with which qemu-vm.nix sets `fileSystems`.
   mkNixvfOverride = lib.mkOverride 9;
 }

@@ -126,6 +126,10 @@ func (h Host) Path(vm VM, s string) (string, error) {
 	})
 }
 
+// Check reports what is wrong with a host path of a document whatever the
+// environment is.
+func Check(s string) error { return expand.Check(s) }
+
 // KeepsTMPDIR reports whether the user asked, with USE_TMPDIR, that TMPDIR
 // itself be used for exchange directories, as run-nixos-vm does.
 func (h Host) KeepsTMPDIR() bool {

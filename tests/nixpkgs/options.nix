@@ -38,9 +38,10 @@ in
   ) table;
   machine = builtins.mapAttrs (_: fate: {
     inherit (fate) why;
-    value = builtins.toJSON fate.value;
+    value = builtins.toJSON fate.value or null;
+    kept = fate.kept or "";
     unless = fate.unless or "";
-  }) (import ../../pkg/nixos/machine-options.nix);
+  }) (import ../../pkg/nixos/machine-options.nix { inherit lib; });
   nixvf = builtins.mapAttrs (_: option: {
     inherit (option) description;
     type = option.type.name;

@@ -124,6 +124,17 @@
             }
           ))
         ];
+        badDrive = [ (vm { virtualisation.qemu.drives = [ { file = "$(pwd)/own.raw"; } ]; }) ];
+        badSerial = [
+          (vm {
+            virtualisation.qemu.drives = [
+              {
+                file = "./own.raw";
+                deviceExtraOpts.serial = "longer-than-twenty-bytes";
+              }
+            ];
+          })
+        ];
         # A share that is read-only by the options of its mount, beside one that is not.
         readOnlyShare = [
           (vm {
@@ -231,6 +242,8 @@
             boot.resumeDevice = "/dev/disk/by-partlabel/swap";
             boot.kernelParams = [ "resume=/dev/disk/by-partlabel/swap" ];
             boot.initrd.secrets."/key" = null;
+            boot.initrd.secrets."/real" = "/etc/secrets/key";
+            boot.initrd.secrets."/own" = ./flake.nix;
             boot.initrd.clevis.enable = true;
             boot.initrd.network.enable = true;
             boot.initrd.network.ssh.enable = true;
@@ -273,6 +286,8 @@
           }
         ];
         headless = [ { systemd.services."serial-getty@hvc0".enable = false; } ];
+        noLogin = [ (vm { systemd.services."serial-getty@hvc0".enable = lib.mkForce false; }) ];
+        forcedInVM = [ (vm { boot.kernelParams = lib.mkVMOverride [ "console=ttyS0" ]; }) ];
         rollback = [
           {
             boot.initrd.systemd.enable = lib.mkForce true;
@@ -284,6 +299,42 @@
               other.script = "true";
             };
           }
+        ];
+        # What has to do with the VM's own disks, or with no disk.
+        ownStageOne = [
+          (vm {
+            boot.initrd.systemd.enable = lib.mkForce true;
+            boot.initrd.systemd.services = {
+              console.after = [ "dev-hvc0.device" ];
+              data.requires = [ "dev-disk-by\\x2did-virtio\\x2dmy\\x2ddata.device" ];
+              empty.script = "mkfs.ext4 /dev/disk/by-id/virtio-empty0";
+              first.bindsTo = [ "dev-vda.device" ];
+              port.wants = [ "dev-virtio\\x2dports-agent.device" ];
+              root.after = [ "dev-disk-by\\x2did-virtio\\x2droot.device" ];
+            };
+            virtualisation.emptyDiskImages = [ 512 ];
+            virtualisation.qemu.drives = [
+              {
+                file = "./data.raw";
+                deviceExtraOpts.serial = "my-data";
+              }
+            ];
+          })
+        ];
+        otherStageOne = [
+          (vm {
+            boot.initrd.systemd.enable = lib.mkForce true;
+            boot.initrd.systemd.services = {
+              forced = {
+                enable = lib.mkForce true;
+                after = [ "dev-sda1.device" ];
+              };
+              roll.serviceConfig.ExecStart = "/bin/zfs rollback -r tank/root@blank";
+              stranger.after = [ "dev-disk-by\\x2did-virtio\\x2dstranger.device" ];
+              tpm.requires = [ "dev-tpmrm0.device" ];
+              volume.after = [ "dev-pool-root.device" ];
+            };
+          })
         ];
         # Networks that do not know the VM's card, and some that do.
         otherCard = [
@@ -311,6 +362,26 @@
               mac.matchConfig.MACAddress = "aa:bb:cc:dd:ee:ff";
               wlan.matchConfig.Type = "wlan";
             };
+          }
+        ];
+        # As systemd takes them: some are no regular expressions, and one is open.
+        oddGlobs = [
+          {
+            networking.useNetworkd = true;
+            networking.useDHCP = false;
+            systemd.network.networks = {
+              a.matchConfig.Name = "eth[";
+              b.matchConfig.Name = "eth{0 (eth0 eth+ *)";
+              c.matchConfig.Name = "eth[9-0]";
+              d.matchConfig.Name = "[^e]*";
+            };
+          }
+        ];
+        sameCardGlobs = [
+          {
+            networking.useNetworkd = true;
+            networking.useDHCP = false;
+            systemd.network.networks.a.matchConfig.Name = "en( et[a-h][[:digit:]]";
           }
         ];
         sameCard = [
@@ -346,13 +417,26 @@
         useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];
         useEFIBoot = [ (vm { virtualisation.useEFIBoot = true; }) ];
         useNixStoreImage = [ (vm { virtualisation.useNixStoreImage = true; }) ];
+        storeImageOnly = [
+          (vm {
+            virtualisation.useNixStoreImage = true;
+            virtualisation.mountHostNixStore = false;
+          })
+        ];
+        nothingAsked = [
+          (vm {
+            virtualisation.useEFIBoot = false;
+            virtualisation.useNixStoreImage = false;
+            virtualisation.qemu.guestAgent.enable = false;
+          })
+        ];
         tpm = [ (vm { virtualisation.tpm.enable = true; }) ];
         ownDisks = [ (vm { virtualisation.fileSystems = lib.mkForce { }; }) ];
         container = [ { boot.isContainer = true; } ];
         twoRefusals = [
           (vm {
             virtualisation.tpm.enable = true;
-            virtualisation.useNixStoreImage = true;
+            virtualisation.useBootLoader = true;
           })
         ];
       };

@@ -10,6 +10,7 @@ let
       concatMap
       concatStringsSep
       elem
+      elemAt
       filter
       head
       isAttrs
@@ -23,6 +24,7 @@ let
     optional = cond: value: if cond then [ value ] else [ ];
     optionals = cond: list: if cond then list else [ ];
     optionalString = cond: text: if cond then text else "";
+    imap0 = f: list: builtins.genList (i: f i (elemAt list i)) (length list);
     unique = builtins.foldl' (acc: x: if elem x acc then acc else acc ++ [ x ]) [ ];
     mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
     filterAttrs =
@@ -53,6 +55,12 @@ let
         rest = builtins.stringLength s - builtins.stringLength suffix;
       in
       rest >= 0 && builtins.substring rest (-1) s == suffix;
+    removeSuffix =
+      suffix: s:
+      if hasSuffix suffix s then
+        builtins.substring 0 (builtins.stringLength s - builtins.stringLength suffix) s
+      else
+        s;
     hasInfix =
       infix: s: builtins.length (builtins.split (builtins.replaceStrings [ "." ] [ "\\." ] infix) s) > 1;
     splitString =

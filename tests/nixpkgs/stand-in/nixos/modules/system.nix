@@ -130,6 +130,7 @@ in
       };
       bootspec.extensions = free;
     };
+    swapDevices = option (types.listOf types.anything) [ ];
     environment.etc = free;
     environment.loginShellInit = lines;
     environment.systemPackages = option (types.listOf types.package) [ ];

@@ -144,7 +144,9 @@ in
   config = {
     virtualisation = {
       additionalPaths = [ config.system.build.toplevel ];
-      qemu.drives = [ { file = ''"$NIX_DISK_IMAGE"''; } ] ++ map (disk: { file = "$(pwd)/empty0.qcow2"; }) cfg.emptyDiskImages;
+      qemu.drives = [ { file = ''"$NIX_DISK_IMAGE"''; } ]
+        ++ lib.optional cfg.useNixStoreImage { file = ''"$TMPDIR"/store.img''; }
+        ++ map (disk: { file = "$(pwd)/empty0.qcow2"; }) cfg.emptyDiskImages;
       diskSizeAutoSupported = false;
       qemu.options = [
         "-device virtio-keyboard"
@@ -199,7 +201,13 @@ in
                 fsType = "ext4";
               }
           );
-          "/nix/store" = mkIf cfg.mountHostNixStore (
+          "/nix/.ro-store" = mkIf cfg.useNixStoreImage {
+            device = "/dev/disk/by-label/nix-store";
+            fsType = "erofs";
+            neededForBoot = true;
+            options = [ "ro" ];
+          };
+          "/nix/store" = mkIf (cfg.useNixStoreImage || cfg.mountHostNixStore) (
             if cfg.writableStore then
               {
                 overlay = {
