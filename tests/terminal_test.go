@@ -143,6 +143,24 @@ func (s *screen) expect(want string) {
 	s.t.Fatalf("%q did not appear; the screen holds %q", want, s.text())
 }
 
+// expectBoth waits until both stand on the screen, whichever comes first, and
+// clears it up to there.
+func (s *screen) expectBoth(a, b string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if text := s.text(); strings.Contains(text, a) && strings.Contains(text, b) {
+			first, second := a, b
+			if strings.Index(text, b) < strings.Index(text, a) {
+				first, second = b, a
+			}
+			s.expect(first)
+			s.expect(second)
+			return
+		}
+	}
+	s.t.Fatalf("%q and %q did not both appear; the screen holds %q", a, b, s.text())
+}
+
 // settle waits until all that was written has come to the screen.
 func (s *screen) settle() {
 	for last := ""; ; {

@@ -108,11 +108,12 @@ func (s *session) wake() {
 
 // stopLimit is how long the guest may take to stop.
 func (s *session) stopLimit() time.Duration {
-	if !s.stalled.Load() || s.StopTimeout < pausedLimit {
+	if !s.stalled.Load() {
 		return s.StopTimeout
 	}
-	s.note("the guest is paused and cannot stop: in %v it is ended by force, unless there is room for its disk", pausedLimit)
-	return pausedLimit
+	limit := min(s.StopTimeout, pausedLimit)
+	s.note("the guest is paused and cannot stop: in %v it is ended by force, unless there is room for its disk", limit)
+	return limit
 }
 
 // written returns the paths of the images that the guest writes to.
