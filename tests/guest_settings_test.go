@@ -39,13 +39,15 @@ const guestSettingsOf = `c: {
 // A guest's clock goes right after its host slept, the host can find its
 // address, and its console knows the terminal.
 func TestGuestSettings(t *testing.T) {
-	samples := lookAt[guestSettings](t, "(plain|otherTime|networkd|autologin|noRosetta|layerOnDisk)-.*", guestSettingsOf)
-	if len(samples) != 18 {
-		t.Errorf("%d samples", len(samples))
-	}
-	for name, got := range samples {
-		t.Run(name, func(t *testing.T) { got.check(t, strings.Split(name, "-")[0]) })
-	}
+	onEach(t, func(t *testing.T, s samples) {
+		all := lookAt[guestSettings](t, s, "plain|otherTime|networkd|autologin|noRosetta|layerOnDisk", guestSettingsOf)
+		if len(all) != 6*len(s.releases) {
+			t.Errorf("%d samples", len(all))
+		}
+		for name, got := range all {
+			t.Run(name, func(t *testing.T) { got.check(t, strings.Split(name, "-")[0]) })
+		}
+	})
 }
 
 // guestUnits is when the module's services run, and with what.
@@ -80,13 +82,15 @@ const guestUnitsOf = `c: {
 
 // What the module runs in a guest runs by itself, in time, and finds its programs.
 func TestGuestUnits(t *testing.T) {
-	samples := lookAt[guestUnits](t, "(scripted|systemd|readOnlyStore)-.*", guestUnitsOf)
-	if len(samples) != 9 {
-		t.Errorf("%d samples", len(samples))
-	}
-	for name, got := range samples {
-		t.Run(name, func(t *testing.T) { got.check(t, strings.Split(name, "-")[0]) })
-	}
+	onEach(t, func(t *testing.T, s samples) {
+		all := lookAt[guestUnits](t, s, "scripted|systemd|readOnlyStore", guestUnitsOf)
+		if len(all) != 3*len(s.releases) {
+			t.Errorf("%d samples", len(all))
+		}
+		for name, got := range all {
+			t.Run(name, func(t *testing.T) { got.check(t, strings.Split(name, "-")[0]) })
+		}
+	})
 }
 
 func (g guestUnits) check(t *testing.T, sample string) {

@@ -48,37 +48,42 @@ func TestRefreshWantsRoot(t *testing.T) {
 // Nothing walks the host's store by itself, whatever the real machine does;
 // unless the VM's own settings say so.
 func TestStoreUse(t *testing.T) {
-	samples := lookAt[storeUse](t, "(walkers|walkersForced|noBound)-.*", storeUseOf)
-	if len(samples) != 9 {
-		t.Errorf("%d samples", len(samples))
+	onEach(t, func(t *testing.T, s samples) {
+		all := lookAt[storeUse](t, s, "walkers|walkersForced|noBound", storeUseOf)
+		if len(all) != 3*len(s.releases) {
+			t.Errorf("%d samples", len(all))
+		}
+		for name, use := range all {
+			t.Run(name, func(t *testing.T) { use.check(t, strings.Split(name, "-")[0]) })
+		}
+	})
+}
+
+func (use storeUse) check(t *testing.T, sample string) {
+	forced := sample == "walkersForced"
+	if use.GC != forced || use.Optimise != forced || use.AutoOptimise != forced || use.NH != forced ||
+		(use.MinFree > 0) != forced {
+		t.Errorf("%+v", use)
 	}
-	for name, use := range samples {
-		sample := strings.Split(name, "-")[0]
-		forced := sample == "walkersForced"
-		if use.GC != forced || use.Optimise != forced || use.AutoOptimise != forced || use.NH != forced ||
-			(use.MinFree > 0) != forced {
-			t.Errorf("%s: %+v", name, use)
+	for _, path := range []string{"/nix/store", "/nix/.ro-store", "/nix/.rw-store"} {
+		if !slices.Contains(use.PrunePaths, path) {
+			t.Errorf("updatedb reads %s", path)
 		}
-		for _, path := range []string{"/nix/store", "/nix/.ro-store", "/nix/.rw-store"} {
-			if !slices.Contains(use.PrunePaths, path) {
-				t.Errorf("%s: updatedb reads %s", name, path)
-			}
-		}
-		if !hasEach(use.PruneFS, "virtiofs", "overlay", "proc") {
-			t.Errorf("%s: updatedb leaves out %q", name, use.PruneFS)
-		}
-		if !slices.Contains(use.Packages, "nixvf-refresh") {
-			t.Errorf("%s: no nixvf-refresh in %q", name, use.Packages)
-		}
-		bound := "set -- 32768\n" + read(t, "../pkg/nixos/host-files.sh")
-		switch sample {
-		case "walkersForced":
-			bound = strings.Replace(bound, "32768", "1000", 1)
-		case "noBound":
-			bound = ""
-		}
-		if strings.TrimSpace(use.Bound) != strings.TrimSpace(bound) {
-			t.Errorf("%s: the bound is %q", name, use.Bound)
-		}
+	}
+	if !hasEach(use.PruneFS, "virtiofs", "overlay", "proc") {
+		t.Errorf("updatedb leaves out %q", use.PruneFS)
+	}
+	if !slices.Contains(use.Packages, "nixvf-refresh") {
+		t.Errorf("no nixvf-refresh in %q", use.Packages)
+	}
+	bound := "set -- 32768\n" + read(t, "../pkg/nixos/host-files.sh")
+	switch sample {
+	case "walkersForced":
+		bound = strings.Replace(bound, "32768", "1000", 1)
+	case "noBound":
+		bound = ""
+	}
+	if strings.TrimSpace(use.Bound) != strings.TrimSpace(bound) {
+		t.Errorf("the bound is %q", use.Bound)
 	}
 }

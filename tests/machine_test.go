@@ -134,25 +134,29 @@ func untouchedNetwork(m realMachine) bool {
 // What is about the real machine's disks and devices is not in the VM, what the
 // VM cannot do without is, and nothing of it stops the evaluation.
 func TestOtherMachine(t *testing.T) {
-	names := slices.Sorted(maps.Keys(machineChecks))
-	samples := lookAt[realMachine](t, "("+strings.Join(names, "|")+")-.*", realMachineOf)
-	if len(samples) != 3*len(names) {
-		t.Errorf("%d samples of %d", len(samples), 3*len(names))
-	}
-	for name, machine := range samples {
-		if !machineChecks[strings.Split(name, "-")[0]](machine) {
-			t.Errorf("%s: %+v", name, machine)
+	onEach(t, func(t *testing.T, s samples) {
+		names := slices.Sorted(maps.Keys(machineChecks))
+		all := lookAt[realMachine](t, s, strings.Join(names, "|"), realMachineOf)
+		if want := len(s.releases) * len(names); len(all) != want {
+			t.Errorf("%d samples of %d", len(all), want)
 		}
-	}
+		for name, machine := range all {
+			if !machineChecks[strings.Split(name, "-")[0]](machine) {
+				t.Errorf("%s: %+v", name, machine)
+			}
+		}
+	})
 }
 
 // A cross-built guest is of its own platform, not of the one that builds it.
 func TestPlatform(t *testing.T) {
-	for name, got := range lookAt[[2]string](t, "cross-.*", `c: [ c.nixvf.platform c.system.build.toplevel.system ]`) {
-		if want := [2]string{"aarch64-linux", "x86_64-linux"}; got != want {
-			t.Errorf("%s: guest and builder are %q, want %q", name, got, want)
+	onEach(t, func(t *testing.T, s samples) {
+		for name, got := range lookAt[[2]string](t, s, "cross", `c: with c; [ nixvf.platform system.build.toplevel.system ]`) {
+			if want := [2]string{"aarch64-linux", "x86_64-linux"}; got != want {
+				t.Errorf("%s: guest and builder are %q, want %q", name, got, want)
+			}
 		}
-	}
+	})
 }
 
 // driveSettings is what a VM's settings say of its disks beside the root.
@@ -164,60 +168,62 @@ type driveSettings struct {
 // A disk keeps the serial number that the configuration gives it, the user's own
 // raw images are attached, and what is left out of either is said.
 func TestDrives(t *testing.T) {
-	samples := lookAt[driveSettings](t, "drives-.*", `c: {
-		empty = c.nixvf.settings.emptyDiskImages;
-		drives = c.nixvf.settings.qemu.drives;
-		inherit (c.nixvf) warnings;
-	}`)
-	const empty = `[512,{"driveConfig":{"deviceExtraOpts":{"serial":"data"}},"size":64}]`
+	onEach(t, func(t *testing.T, s samples) {
+		for name, drives := range lookAt[driveSettings](t, s, "drives", `c: {
+			empty = c.nixvf.settings.emptyDiskImages;
+			drives = c.nixvf.settings.qemu.drives;
+			inherit (c.nixvf) warnings;
+		}`) {
+			checkDrives(t, name, drives, name == "drives-25.11")
+		}
+	})
+}
+
+// checkDrives checks what becomes of the disks of a release, in old ones of which
+// empty disks are nothing but sizes.
+func checkDrives(t *testing.T, name string, s driveSettings, old bool) {
+	t.Helper()
 	const drives = `[{"deviceExtraOpts":{"serial":"own"},"file":"$PWD/own.raw"},{"file":"/dev/disk/by-id/usb-stick"}]`
-	for name, s := range samples {
-		want, warned := empty, 3
-		if name == "drives-25.11" && os.Getenv("NIXPKGS") == "" {
-			want, warned = "[512,64]", 2
-		}
-		if got, err := json.Marshal(s.Empty); string(got) != want {
-			t.Errorf("%s: empty disks %s, %v", name, got, err)
-		}
-		if got, err := json.Marshal(s.Drives); string(got) != drives {
-			t.Errorf("%s: drives %s, %v", name, got, err)
-		}
-		if all := strings.Join(s.Warnings, "\n"); len(s.Warnings) != warned || !strings.Contains(all, "old.qcow2") ||
-			!strings.Contains(all, "system.img") || strings.Contains(all, "logical_block_size") != (warned == 3) {
-			t.Errorf("%s: warnings %q", name, s.Warnings)
-		}
+	want, warned := `[512,{"driveConfig":{"deviceExtraOpts":{"serial":"data"}},"size":64}]`, 3
+	if old {
+		want, warned = "[512,64]", 2
 	}
-	if len(samples) == 0 {
-		t.Error("no samples")
+	if got, err := json.Marshal(s.Empty); string(got) != want {
+		t.Errorf("%s: empty disks %s, %v", name, got, err)
+	}
+	if got, err := json.Marshal(s.Drives); string(got) != drives {
+		t.Errorf("%s: drives %s, %v", name, got, err)
+	}
+	if all := strings.Join(s.Warnings, "\n"); len(s.Warnings) != warned || !strings.Contains(all, "old.qcow2") ||
+		!strings.Contains(all, "system.img") || strings.Contains(all, "logical_block_size") == old {
+		t.Errorf("%s: warnings %q", name, s.Warnings)
 	}
 }
 
 // No definition of the module's, or of qemu-vm.nix for the VM, conflicts with a
 // configuration that sets the option to another value, however it does that.
 func TestNoConflict(t *testing.T) {
-	dir, nixpkgs := samplesDir(t), os.Getenv("NIXPKGS")
-	if nixpkgs == "" {
-		nixpkgs = filepath.Join(dir, "stand-in")
-	}
-	if err := os.CopyFS(filepath.Join(dir, "test"), os.DirFS("nixpkgs")); err != nil {
-		t.Fatal(err)
-	}
-	expr := fmt.Sprintf(`let
-		nixpkgs = builtins.getFlake "path:%s";
-		all = ((import %s/samples/flake.nix).outputs { inherit nixpkgs; }).nixosConfigurations;
-	in builtins.mapAttrs (name: import %s/test/conflicts.nix nixpkgs.lib) {
-		inherit (all) "topLevel-26.05"%s;
-	}`, nixpkgs, dir, dir, map[bool]string{true: ` "topLevel-25.11" "topLevel-26.11"`}[os.Getenv("NIXPKGS") == ""])
-	var releases map[string]struct{ Options, Plainly, MkDefault, MkForce []string }
-	if err := json.Unmarshal(nix(t, "eval", "--json", "--impure", "--expr", expr), &releases); err != nil {
-		t.Fatal(err)
-	}
-	for name, r := range releases {
-		if !hasEach(r.Options, "services.qemuGuest.enable", "systemd.services", "virtualisation.diskImage", "boot.kernelParams") {
-			t.Errorf("%s: the module sets %q", name, r.Options)
+	onEach(t, func(t *testing.T, s samples) {
+		if err := os.CopyFS(filepath.Join(s.dir, "test"), os.DirFS("nixpkgs")); err != nil {
+			t.Fatal(err)
 		}
-		if failed := slices.Concat(r.Plainly, r.MkDefault, r.MkForce); len(failed) > 0 {
-			t.Errorf("%s: a configuration cannot set %q plainly, %q by mkDefault, %q by mkForce", name, r.Plainly, r.MkDefault, r.MkForce)
+		expr := fmt.Sprintf(`let
+			nixpkgs = builtins.getFlake "path:%s";
+			all = ((import %s/samples/flake.nix).outputs { inherit nixpkgs; }).nixosConfigurations;
+		in builtins.mapAttrs (name: import %s/test/conflicts.nix nixpkgs.lib) {
+			inherit (all) "topLevel-%s";
+		}`, s.nixpkgs, s.dir, s.dir, strings.Join(s.releases, `" "topLevel-`))
+		var releases map[string]struct{ Options, Plainly, MkDefault, MkForce []string }
+		if err := json.Unmarshal(nix(t, "eval", "--json", "--impure", "--expr", expr), &releases); err != nil {
+			t.Fatal(err)
 		}
-	}
+		for name, r := range releases {
+			if !hasEach(r.Options, "services.qemuGuest.enable", "systemd.services", "virtualisation.diskImage", "boot.kernelParams") {
+				t.Errorf("%s: the module sets %q", name, r.Options)
+			}
+			if failed := slices.Concat(r.Plainly, r.MkDefault, r.MkForce); len(failed) > 0 {
+				t.Errorf("%s: a configuration cannot set %q plainly, %q by mkDefault, %q by mkForce", name, r.Plainly, r.MkDefault, r.MkForce)
+			}
+		}
+	})
 }

@@ -27,6 +27,7 @@ type inspection struct {
 	BootJSON               map[string]any `json:"bootJson"`
 	StoreLayer             string         `json:"storeLayer,omitempty"` // what stage 1 runs for the store
 	FileSystems            []fileSystem   // in the order of mounting
+	Failed                 []string       `json:",omitempty"` // assertions
 }
 
 type fileSystem struct {
@@ -66,28 +67,25 @@ var badSettings = map[string][]string{
 }
 
 // TestModule evaluates the sample configurations through nixvf-eval's own
-// wrapper flake, against the nixpkgs in $NIXPKGS or else the stand-in for it.
+// wrapper flake.
 func TestModule(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Skip(err)
-	}
-	nixpkgs := os.Getenv("NIXPKGS")
-	out := inspectSamples(t, nixpkgs)
-	var samples map[string]inspection
-	if err := json.Unmarshal(out, &samples); err != nil {
-		t.Fatal(err)
-	}
-	if len(samples) < 15 {
-		t.Fatalf("%d samples", len(samples))
-	}
-	for name, sample := range samples {
-		t.Run(name, func(t *testing.T) { checkSample(t, strings.Split(name, "-")[0], sample) })
-	}
-	if nixpkgs == "" {
-		golden(t, "nixpkgs/golden.json", samples)
-	} else {
-		checkStandIn(t, nixpkgs, samples)
-	}
+	onEach(t, func(t *testing.T, s samples) {
+		all := ofEach[inspection](t, s, "[^-]*", `f: name: if builtins.match "noVM-.*" name != null then
+			{ refusals = (f.config name).nixvf.refusals; }
+		else
+			f.inspect name // { failed = map (a: a.message) (builtins.filter (a: !a.assertion) ((f.config name).assertions or [ ])); }`)
+		if len(all) < 50*len(s.releases) {
+			t.Fatalf("%d samples", len(all))
+		}
+		for name, sample := range all {
+			t.Run(name, func(t *testing.T) { checkSample(t, strings.Split(name, "-")[0], sample) })
+		}
+		if s.real() {
+			checkStandIn(t, s.nixpkgs, all)
+		} else {
+			golden(t, "nixpkgs/golden.json", all)
+		}
+	})
 }
 
 // checkStandIn compares what a real nixpkgs makes of the golden samples' file
@@ -118,38 +116,30 @@ func checkStandIn(t *testing.T, nixpkgs string, samples map[string]inspection) {
 // TestRefused has nixvf-eval refuse what cannot run, with the sentence, and
 // before anything is built or kept.
 func TestRefused(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Skip(err)
-	}
-	dir, nixpkgs := samplesDir(t), os.Getenv("NIXPKGS")
-	releases := []string{"25.11", "26.05", "26.11"} // of the stand-in
-	if nixpkgs != "" {
-		releases = []string{"26.05"}
-	} else {
-		nixpkgs = filepath.Join(dir, "stand-in")
-	}
-	all := maps.Clone(refusedSamples)
-	maps.Copy(all, badSettings)
-	i := 0
-	for name, options := range all {
-		i++
-		name += "-" + releases[i%len(releases)]
-		stdout, stderr, status := evalSample(filepath.Join(dir, "samples"), name, nixpkgs)
-		if status != 1 || stdout != "" {
-			t.Errorf("%s: status %d, %q", name, status, stdout)
-		}
-		for _, option := range options {
-			if !strings.Contains(stderr, "\nnixvf-eval: "+name+": "+option) {
-				t.Errorf("%s: nothing of %s in\n%s", name, option, stderr)
+	onEach(t, func(t *testing.T, s samples) {
+		all := maps.Clone(refusedSamples)
+		maps.Copy(all, badSettings)
+		i := 0
+		for name, options := range all {
+			i++
+			name += "-" + s.releases[i%len(s.releases)]
+			stdout, stderr, status := evalSample(filepath.Join(s.dir, "samples"), name, s.nixpkgs)
+			if status != 1 || stdout != "" {
+				t.Errorf("%s: status %d, %q", name, status, stdout)
+			}
+			for _, option := range options {
+				if !strings.Contains(stderr, "\nnixvf-eval: "+name+": "+option) {
+					t.Errorf("%s: nothing of %s in\n%s", name, option, stderr)
+				}
+			}
+			if !strings.Contains(stderr, " eval --json ") || strings.Contains(stderr, " build --json ") {
+				t.Errorf("%s built something:\n%s", name, stderr)
 			}
 		}
-		if !strings.Contains(stderr, " eval --json ") || strings.Contains(stderr, " build --json ") {
-			t.Errorf("%s built something:\n%s", name, stderr)
+		if state, err := os.ReadDir(filepath.Join(s.dir, "state")); len(state) > 0 {
+			t.Errorf("left %v, %v", state, err)
 		}
-	}
-	if state, err := os.ReadDir(filepath.Join(dir, "state")); len(state) > 0 {
-		t.Errorf("left %v, %v", state, err)
-	}
+	})
 }
 
 // evalSample runs nixvf-eval, which also shows what it runs.
@@ -197,6 +187,9 @@ func checkSample(t *testing.T, name string, s inspection) {
 	}
 	if len(want) > 0 {
 		return
+	}
+	if len(s.Failed) > 0 {
+		t.Errorf("failed assertions %q", s.Failed)
 	}
 	hinted := []string{"nobody", "locked", "secretPassword", "otherCard", "otherCardNoClient", "otherCardNetworkd", "oddGlobs", "rollback", "otherStageOne"}
 	if hint := slices.Contains(hinted, name); hint != (len(s.Hints) > 0) {

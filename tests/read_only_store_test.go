@@ -33,19 +33,21 @@ func TestReadOnlyStore(t *testing.T) {
 	if private, err := hostHas("private-store"); !private {
 		t.Skip(err)
 	}
-	groups := lookAt[string](t, "(readOnlyStore|plain)-.*", `c: c.nix.settings.build-users-group or "nixbld"`)
-	if len(groups) != 6 {
-		t.Errorf("%d samples", len(groups))
-	}
 	private, err := filepath.Abs("private-store")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, group := range groups {
-		cmd := exec.Command("sh", "-c", `cd "$1" && exec "$0" sh -c "$2" sh "$3"`, private, t.TempDir(), readOnlyStore, group)
-		out, err := cmd.CombinedOutput()
-		if want := strings.HasPrefix(name, "readOnlyStore"); (err == nil) != want {
-			t.Errorf("%s: %v, build-users-group %q\n%s", name, err, group, out)
+	onEach(t, func(t *testing.T, s samples) {
+		groups := lookAt[string](t, s, "readOnlyStore|plain", `c: c.nix.settings.build-users-group or "nixbld"`)
+		if len(groups) != 2*len(s.releases) {
+			t.Errorf("%d samples", len(groups))
 		}
-	}
+		for name, group := range groups {
+			cmd := exec.Command("sh", "-c", `cd "$1" && exec "$0" sh -c "$2" sh "$3"`, private, t.TempDir(), readOnlyStore, group)
+			out, err := cmd.CombinedOutput()
+			if want := strings.HasPrefix(name, "readOnlyStore"); (err == nil) != want {
+				t.Errorf("%s: %v, build-users-group %q\n%s", name, err, group, out)
+			}
+		}
+	})
 }

@@ -5,65 +5,101 @@ package tests
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nixvf/nixvf/pkg/nixos"
 )
 
-// lookAt returns what of, a function in the Nix language of a VM's
-// configuration, makes of each sample whose name matches a pattern, by name.
-func lookAt[T any](t *testing.T, pattern, of string) map[string]T {
+// samples are the sample configurations, with nixvf's wrapper flake over them.
+type samples struct {
+	dir     string // holds them
+	nixpkgs string // what they are evaluated on
+	// The stand-in evaluates each of them for these releases, in one process; a real
+	// nixpkgs has one release, whatever the samples' names say, and is large.
+	releases []string
+	atOnce   int
+}
+
+// onEach runs a test of the samples on the stand-in for nixpkgs, and on the real
+// one that $NIXPKGS names.
+func onEach(t *testing.T, test func(t *testing.T, s samples)) {
 	t.Helper()
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Skip(err)
 	}
-	apply := `f: let names = builtins.filter (n: builtins.match "` + pattern + `" n != null) f.names;
-		in builtins.listToAttrs (map (name: { inherit name; value = (` + of + `) (f.config name); }) names)`
-	var samples map[string]T
-	if err := json.Unmarshal(evalSamples(t, os.Getenv("NIXPKGS"), apply), &samples); err != nil {
-		t.Fatal(err)
-	}
-	return samples
+	t.Run("stand-in", func(t *testing.T) {
+		dir := samplesDir(t)
+		test(t, samples{dir, filepath.Join(dir, "stand-in"), []string{"25.11", "26.05", "26.11"}, 1000})
+	})
+	t.Run("nixpkgs", func(t *testing.T) {
+		nixpkgs := os.Getenv("NIXPKGS")
+		if nixpkgs == "" {
+			t.Skip("NIXPKGS names no checkout of nixpkgs")
+		}
+		test(t, samples{samplesDir(t), nixpkgs, []string{"26.05"}, 6})
+	})
 }
 
-// inspectSamples returns the inspections of all samples, by name, as JSON.
-// What has no VM at all has only its refusal. Against a real nixpkgs, which has one release, only those of one.
-func inspectSamples(t *testing.T, nixpkgs string) []byte {
+// real reports whether they are evaluated on a real nixpkgs.
+func (s samples) real() bool { return len(s.releases) == 1 }
+
+// lookAt returns what of, a function in the Nix language of a VM's configuration,
+// makes of each sample whose name without the release matches a pattern, by name.
+func lookAt[T any](t *testing.T, s samples, pattern, of string) map[string]T {
 	t.Helper()
-	only := ".*"
-	if nixpkgs != "" {
-		only = "26.05"
-	}
-	return evalSamples(t, nixpkgs, `f: let
-		names = builtins.filter (n: builtins.match ".*-`+only+`" n != null && builtins.match "noVM-.*" n == null) f.names;
-	in builtins.listToAttrs (map (name: { inherit name; value = f.inspect name; }) names)`)
+	return ofEach[T](t, s, pattern, "f: name: ("+of+") (f.config name)")
 }
 
-// evalSamples returns the value of apply, a function in the Nix language of the
-// wrapper's lib over the samples, as JSON.
-func evalSamples(t *testing.T, nixpkgs, apply string) []byte {
+// ofEach is lookAt with a function of the wrapper's lib and a sample's name.
+func ofEach[T any](t *testing.T, s samples, pattern, of string) map[string]T {
 	t.Helper()
-	dir := samplesDir(t)
-	wrapper := filepath.Join(dir, "wrapper")
-	if err := nixos.Write(wrapper, `"path:`+filepath.Join(dir, "samples")+`"`, nil); err != nil {
-		t.Fatal(err)
+	var names []string
+	s.eval(t, fmt.Sprintf(`f: builtins.filter (n: builtins.match "(%s)-(%s)" n != null) f.names`,
+		pattern, strings.ReplaceAll(strings.Join(s.releases, "|"), ".", "[.]")), &names)
+	all := map[string]T{}
+	for some := range slices.Chunk(names, s.atOnce) {
+		list, err := json.Marshal(some)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found map[string]T
+		s.eval(t, fmt.Sprintf(`f: builtins.listToAttrs (map (name: { inherit name; value = (%s) f name; })
+			(builtins.fromJSON %q))`, of, list), &found)
+		maps.Copy(all, found)
 	}
-	if nixpkgs == "" {
-		nixpkgs = filepath.Join(dir, "stand-in")
+	if len(all) == 0 {
+		t.Error("no samples")
+	}
+	return all
+}
+
+// eval reads the value of apply, a function in the Nix language of the wrapper's
+// lib over the samples.
+func (s samples) eval(t *testing.T, apply string, to any) {
+	t.Helper()
+	wrapper := filepath.Join(s.dir, "wrapper")
+	if err := nixos.Write(wrapper, `"path:`+filepath.Join(s.dir, "samples")+`"`, nil); err != nil && !os.IsExist(err) {
+		t.Fatal(err)
 	}
 	cmd := exec.Command("nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json",
 		"--no-write-lock-file", "path:"+wrapper+"#lib", "--apply", apply,
-		"--override-input", "target/nixpkgs", "path:"+nixpkgs)
+		"--override-input", "target/nixpkgs", "path:"+s.nixpkgs)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
-	return out
+	if err := json.Unmarshal(out, to); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // samplesDir returns a directory that holds the samples and the stand-in, and is

@@ -39,21 +39,27 @@ const moduleServicesOf = `c:
 // it again at each start job that wants it and when a configuration is switched
 // to, and stops it at each visit to emergency mode.
 func TestServices(t *testing.T) {
-	samples := lookAt[map[string]service](t, "(plain|systemd|layerOnDisk)-.*", moduleServicesOf)
-	for sample, services := range samples {
-		want := []string{"2/nixvf-host-files", "2/nixvf-nix-database"}
-		if sample != "plain-25.11" && sample != "layerOnDisk-25.11" { // whose stage 1 is a script
-			want = append(want, "1/nixvf-store-layer")
+	onEach(t, func(t *testing.T, s samples) {
+		for sample, services := range lookAt[map[string]service](t, s, "plain|systemd|layerOnDisk", moduleServicesOf) {
+			checkServices(t, sample, services)
 		}
-		for _, name := range want {
-			if _, found := services[name]; !found {
-				t.Errorf("%s has no %s", sample, name)
-			}
+	})
+}
+
+func checkServices(t *testing.T, sample string, services map[string]service) {
+	t.Helper()
+	want := []string{"2/nixvf-host-files", "2/nixvf-nix-database"}
+	if sample != "plain-25.11" && sample != "layerOnDisk-25.11" { // whose stage 1 is a script
+		want = append(want, "1/nixvf-store-layer")
+	}
+	for _, name := range want {
+		if _, found := services[name]; !found {
+			t.Errorf("%s has no %s", sample, name)
 		}
-		for name, s := range services {
-			for _, fault := range s.faults(strings.HasPrefix(name, "2/")) {
-				t.Errorf("%s: %s: %s", sample, name, fault)
-			}
+	}
+	for name, s := range services {
+		for _, fault := range s.faults(strings.HasPrefix(name, "2/")) {
+			t.Errorf("%s: %s: %s", sample, name, fault)
 		}
 	}
 }
