@@ -20,7 +20,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"boot":       {"accept", "bootdoc", "child", "console", "disk", "evalcache", "fault", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "qemu", "roots", "sockets", "vfkit", "vsock"},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "evalcache", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "qemu", "roots", "sockets", "vfkit", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},
@@ -33,6 +33,7 @@ var edges = map[string][]string{
 	"expand":     {},
 	"fault":      {},
 	"identity":   {},
+	"instance":   {"bootdoc", "console", "fault", "lock", "place"},
 	"launchdoc":  {"bootdoc", "strictjson"},
 	"lease":      {},
 	"leash":      {},

@@ -151,7 +151,7 @@ func TestVisits(t *testing.T) {
 	}
 	t.Cleanup(func() { vm.stop(t, env) })
 	visit := func() {
-		s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--attach", "vm-1")
+		s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "attach", "vm-1")
 		s.pressUntil("a")
 		s.press("\x1dd")
 		s.end(0)
@@ -169,7 +169,7 @@ func TestVisits(t *testing.T) {
 	}
 }
 
-// TestDeafKeeper: --attach ends when it is told to, although the process that
+// TestDeafKeeper: attach ends when it is told to, although the process that
 // runs the VM is stopped.
 func TestDeafKeeper(t *testing.T) {
 	document, env := standInDocument(t)
@@ -182,7 +182,7 @@ func TestDeafKeeper(t *testing.T) {
 		vm.stop(t, env)
 	})
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--attach", "vm-1")
+		s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "attach", "vm-1")
 		s.pressUntil("a")
 		send(t, syscall.SIGSTOP, vm.PID)
 		send(t, sig, s.cmd.Process.Pid)

@@ -58,7 +58,7 @@ func withPort(t *testing.T, document string) (address string) {
 }
 
 // TestNoDescriptors has a VM's process run out of descriptors for a moment: then
-// its ports and --attach work again.
+// its ports and attach work again.
 func TestNoDescriptors(t *testing.T) {
 	document, env := standInDocument(t)
 	address := withPort(t, document)
@@ -88,7 +88,7 @@ func TestNoDescriptors(t *testing.T) {
 	if _, err := io.ReadAll(conn); err != nil {
 		t.Errorf("nobody accepts at the forwarded port: %v", err)
 	}
-	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--attach", vm.ID)
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "attach", vm.ID)
 	s.pressUntil("x")
 	s.press("\x1dd")
 	s.end(0)

@@ -275,7 +275,7 @@ func TestDetachKeys(t *testing.T) {
 		t.Fatalf("%d vfkits run, not one", len(pids))
 	}
 
-	attach := func() *screen { return onScreen(t, document, env, boot, "--attach", "vm-1") }
+	attach := func() *screen { return onScreen(t, document, env, boot, "attach", "vm-1") }
 	v := attach()
 	v.pressUntil("a")
 	w := attach()
@@ -327,7 +327,7 @@ func TestDetachSize(t *testing.T) {
 	s.expect("size is 33 101\r\n")
 	s.press("\x1dd")
 	s.end(0)
-	s = onScreen(t, document, env, boot, "--attach", "vm-1")
+	s = onScreen(t, document, env, boot, "attach", "vm-1")
 	s.expect("size is 24 80\r\n")
 	s.resize(40, 90)
 	s.expect("size is 40 90\r\n")

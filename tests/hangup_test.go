@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -39,9 +40,28 @@ func TestHangup(t *testing.T) {
 	expectStopped(t, log)
 
 	// A signal that comes after the reader has gone is the first request.
-	cmd := exec.Command("bash", "-c", boot+" --vmm vfkit <"+document+" > >(sleep 1) & sleep 1.2; kill $!; wait $!")
+	cmd := exec.Command(boot, "--vmm", "vfkit")
 	cmd.Env = append(os.Environ(), env...)
-	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 128+int(syscall.SIGPIPE) {
+	stdin, err := os.Open(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	reader, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdin, cmd.Stdout = stdin, stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stdout.Close()
+	if _, err := bufio.NewReader(reader).ReadString('\n'); err != nil { // it is up
+		t.Error(err)
+	}
+	reader.Close()
+	send(t, syscall.SIGTERM, cmd.Process.Pid)
+	if err := await(cmd); cmd.ProcessState.ExitCode() != 128+int(syscall.SIGPIPE) {
 		t.Errorf("without a reader: %v", err)
 	}
 	expectNone(t, env)

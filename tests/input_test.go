@@ -82,7 +82,7 @@ func TestInputFIFO(t *testing.T) {
 		f.Close()
 		expectFile(t, vm.Console, text)
 	}
-	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--attach", vm.ID)
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "attach", vm.ID)
 	s.pressUntil("a")
 	s.press("\x1d.")
 	s.expect("asked to Stop\r\n")

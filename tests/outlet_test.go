@@ -146,7 +146,7 @@ func TestPtyDetached(t *testing.T) {
 	if text := p.text(); !strings.HasSuffix(text, "~") || strings.Contains(text, "24;80R") {
 		t.Errorf("the guest's output and input: %q", text)
 	}
-	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--attach", vm.ID)
+	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "attach", vm.ID)
 	s.pressUntil("b")
 	p.expect("b")
 	p.press("\x1dd")

@@ -77,7 +77,7 @@ func TestTerminalAnswers(t *testing.T) {
 		t.Fatalf("status %d, %q", status, said)
 	}
 	expectFile(t, vm.Console, "login: ")
-	s = onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--attach", vm.ID)
+	s = onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "attach", vm.ID)
 	s.pressUntil("a")
 	s.press("@")
 	s.expect("@" + bootQuestions + bootAnswers)

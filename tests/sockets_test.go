@@ -67,7 +67,7 @@ func TestStatePaths(t *testing.T) {
 				}
 				conn.Close()
 			}
-			s := onScreen(t, document, env, boot, "--attach", "vm-1")
+			s := onScreen(t, document, env, boot, "attach", "vm-1")
 			s.pressUntil("a")
 			s.press("\x1dd")
 			s.end(0)
@@ -124,7 +124,7 @@ func TestEavesdropper(t *testing.T) {
 	out := eavesdrop(t, dir)
 
 	boot := filepath.Join(bin, "nixvf-boot")
-	s := onScreen(t, document, env, boot, "--attach", "vm-1")
+	s := onScreen(t, document, env, boot, "attach", "vm-1")
 	s.expect("is not running, or has no console to attach to: " + dir + ": belongs to another user")
 	s.end(1)
 	vm, status, said = detach(t, document, env, "--vmm", "vfkit")
@@ -132,7 +132,7 @@ func TestEavesdropper(t *testing.T) {
 		t.Fatalf("with the name taken: status %d, %q", status, said)
 	}
 	t.Cleanup(func() { expectNone(t, env) })
-	s = onScreen(t, document, env, boot, "--attach", "vm-1")
+	s = onScreen(t, document, env, boot, "attach", "vm-1")
 	s.pressUntil("a")
 	s.press("\x1dd")
 	s.end(0)

@@ -84,7 +84,7 @@ func Attach(id string, c Config) (int, error) {
 		return 1, err
 	}
 	if console.Find(c.Stdout) == nil {
-		return 1, errors.New("--attach: stdout is not a terminal")
+		return 1, errors.New("attach: stdout is not a terminal")
 	}
 	restore := console.Keep(c.Stdout)
 	p := c.newPost() // the keeper looks at the terminal's size as soon as it is connected

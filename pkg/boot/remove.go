@@ -3,12 +3,33 @@ package boot
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/nixvf/nixvf/pkg/lock"
+	"github.com/nixvf/nixvf/pkg/place"
 )
+
+// Remove removes the state directory of a VM that does not run, with all that is
+// in it.
+func Remove(vm place.VM) (err error) {
+	l, err := lock.Take(vm.Lock())
+	var held *lock.HeldError
+	switch {
+	case errors.As(err, &held):
+		return fmt.Errorf("%s is running, as %s", vm.ID, held.Owner())
+	case errors.Is(err, fs.ErrNotExist): // no directory
+		return nil
+	case err != nil:
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return removeTree(vm.Dir)
+}
 
 // removeTree removes a directory with all that is in it, or a single file. A
 // guest may have written it: directories can be unreadable, links can lead

@@ -115,6 +115,8 @@ func (s *session) goBackground(log *os.File) error {
 	if err := leash.Redirect(log); err != nil {
 		return err
 	}
+	s.record.Background, s.record.Console = true, vm.Console
+	s.keepRecord()
 	s.part(leash.Report{State: leash.Running, VM: vm})
 	return nil
 }

@@ -9,6 +9,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -42,6 +43,9 @@ type Tool struct {
 	Stderr io.Writer
 	// Rest holds the arguments behind "--".
 	Rest []string
+	// Command is the name of the command that was given, or of the one that is
+	// meant without, in a grammar that has commands.
+	Command string
 
 	out      []byte
 	progress progress
@@ -105,6 +109,7 @@ func (t *Tool) parse(about string, grammar any, args []string) (done bool, err e
 	case err != nil:
 		return false, err
 	}
+	t.Command, _, _ = strings.Cut(given.Command(), " ")
 	return false, checkValues(given)
 }
 
@@ -208,6 +213,21 @@ func (t *Tool) Document(ctx context.Context, what string) ([]byte, error) {
 		}
 		return r.data, r.err
 	}
+}
+
+// Confirm asks the user at the terminal, who says yes with "y" or "yes". Without
+// a terminal it is wrong usage, which the flag mends.
+func (t *Tool) Confirm(question, flag string) (bool, error) {
+	if !term.IsTerminal(int(t.Stdin.Fd())) {
+		return false, fault.Usage(fmt.Errorf("stdin is no terminal where this could be asked: %s? (%s says yes)", question, flag))
+	}
+	fmt.Fprintf(t.Stderr, "%s: %s? [y/N] ", t.Name, safe(question))
+	answer, err := bufio.NewReader(t.Stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes", nil
 }
 
 // Print keeps data for stdout; it is written when the command succeeds.

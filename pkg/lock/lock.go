@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,16 +57,35 @@ const (
 
 // Take takes the lock that is the file at path, which it makes if need be; the
 // directory must exist. If somebody has it, the error is a [*HeldError]. Where
-// the owner has ended, it waits up to two seconds for what that left behind.
+// the owner has ended, it waits up to two seconds for what that left behind; and
+// where none is known, for one who only looks.
 func Take(path string) (*Lock, error) {
 	for deadline := time.Now().Add(heirs); ; time.Sleep(again) {
 		l, err := tryTake(path)
 		var held *HeldError
-		if errors.As(err, &held) && held.Gone && time.Now().Before(deadline) {
+		if errors.As(err, &held) && (held.Gone || held.PID == 0) && time.Now().Before(deadline) {
 			continue
 		}
 		return l, err
 	}
+}
+
+// Look returns who has the lock at path, nil when nobody has it. It tries the
+// lock for a moment, which [Take] waits out.
+func Look(path string) (*HeldError, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return (&Lock{f}).held(), nil
+	}
+	return nil, err
 }
 
 // tryTake is Take without patience.

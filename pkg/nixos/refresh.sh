@@ -2,7 +2,7 @@
 # nixvf-refresh: shows the guest what the host has built since the VM started. A
 # name that was looked up before it existed stays missing as long as the kernel
 # remembers that, and so does what was not in a directory when it was listed.
-# What the host has left in the exchange directory, with nixvf-boot --hand-over,
+# What the host has left in the exchange directory, with nixvf-boot hand-over,
 # goes into the Nix database.
 set -eu
 registration=/tmp/xchg/registration

@@ -53,8 +53,8 @@ func Advice(failure string) string {
 		{"memory size", "nixvf-args --memory, or virtualisation.memorySize, sets it"},
 		{"rosetta is not installed", "softwareupdate --install-rosetta, or nixvf-args --no-rosetta"},
 		{"rosetta is not supported", "nixvf-args --no-rosetta"},
-		{"virtual machine failed to start", "nixvf-boot --check looks at what keeps a Mac from running VMs"},
-		{"security error", "nixvf-boot --check looks at what keeps a Mac from running VMs, a locked keychain for one"},
+		{"virtual machine failed to start", "nixvf-boot check looks at what keeps a Mac from running VMs"},
+		{"security error", "nixvf-boot check looks at what keeps a Mac from running VMs, a locked keychain for one"},
 	} {
 		if strings.Contains(failure, known.words) {
 			return known.advice

@@ -54,10 +54,8 @@ func (v *VirtualMachine) Start() error {
 	err := v.start()
 	if err != nil {
 		v.set(VirtualMachineStateStopped)
-		return err
 	}
-	v.set(VirtualMachineStateRunning)
-	return nil
+	return err
 }
 
 func (v *VirtualMachine) start() error {
@@ -115,6 +113,7 @@ func (v *VirtualMachine) await(cmd *exec.Cmd, answers *bufio.Reader) error {
 	case line != machine.Running:
 		return invalid(line)
 	}
+	v.set(VirtualMachineStateRunning) // before its end can be seen
 	go v.watch(cmd, answers)
 	return nil
 }

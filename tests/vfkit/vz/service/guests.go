@@ -56,8 +56,9 @@ func up(vm *VM) { fmt.Fprint(vm.out, "stand-in guest is up\r\n") }
 // stop.
 func talks(does func(*VM)) func(*VM) bool {
 	return func(vm *VM) bool {
+		size := vm.size()
 		up(vm)
-		go reportSizes(vm)
+		go reportSizes(vm, size)
 		go does(vm)
 		return vm.hears()
 	}
@@ -66,8 +67,9 @@ func talks(does func(*VM)) func(*VM) bool {
 // echoes is a guest that sends back what it reads.
 func echoes(until func(*VM) bool) func(*VM) bool {
 	return func(vm *VM) bool {
+		size := vm.size()
 		up(vm)
-		go reportSizes(vm)
+		go reportSizes(vm, size)
 		go echo(vm)
 		return until(vm)
 	}
@@ -223,10 +225,10 @@ func panicAtStop(vm *VM) {
 		"---[ end Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100 ]---", 1))
 }
 
-// reportSizes prints the console's size when it has changed, for tests that want
-// to know. A guest of the framework would not learn of it.
-func reportSizes(vm *VM) {
-	for last := vm.size(); ; time.Sleep(20 * time.Millisecond) {
+// reportSizes prints the console's size when it is not the last one any more, for
+// tests that want to know. A guest of the framework would not learn of it.
+func reportSizes(vm *VM, last string) {
+	for ; ; time.Sleep(20 * time.Millisecond) {
 		if now := vm.size(); now != last {
 			last = now
 			fmt.Fprint(vm.out, now)

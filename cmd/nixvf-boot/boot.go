@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/nixvf/nixvf/pkg/boot"
+	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/disk"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/place"
+)
+
+// programs are paths that the user gives.
+type programs struct {
+	VFKit     string `name:"vfkit" placeholder:"PATH" help:"Path of vfkit, if it is not in PATH."`
+	QEMU      string `name:"qemu" placeholder:"PATH" help:"Path of QEMU, if it is not in PATH."`
+	Virtiofsd string `name:"virtiofsd" placeholder:"PATH" help:"Path of virtiofsd, which serves shares to QEMU."`
+}
+
+type bootCommand struct {
+	VMM string `name:"vmm" enum:"auto,vfkit,qemu" default:"auto" help:"What runs the VM: auto, vfkit or qemu."`
+	programs
+	StopTimeout time.Duration `default:"60s" help:"How long the guest may take to shut down before it is forced (${default})."`
+	UnsafeStore bool          `help:"Share the store, or what it lies in, even if root in the guest could write to it, as under vfkit with a single-user Nix; and write to files in it."`
+	Address     bool          `help:"Say the guest's address on vfkit's NAT, once it is known."`
+	Leases      string        `default:"/var/db/dhcpd_leases" hidden:"" help:"The file where it is found."`
+	Rosetta     string        `hidden:"" help:"The file that is there where Rosetta is."`
+	Input       string        `placeholder:"FILE" help:"Type what a file, a FIFO or a device gives at the console, beside the keys of a terminal. Its end is not the VM's."`
+	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
+	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
+	DryRun      bool          `short:"n" help:"Print the commands as shell code and run nothing."`
+	former
+}
+
+// former are flags that have become commands.
+type former struct {
+	Attach   *string `hidden:""`
+	HandOver *string `hidden:""`
+	Check    bool    `hidden:""`
+}
+
+// err says what a former flag is now.
+func (f former) err() error {
+	gone := func(flag, command string) error {
+		return fault.Usage(fault.Hint(fmt.Errorf("--%s is a command now", flag), "nixvf-boot %s", command))
+	}
+	switch {
+	case f.Attach != nil:
+		return gone("attach", "attach "+*f.Attach)
+	case f.HandOver != nil:
+		return gone("hand-over", "hand-over "+*f.HandOver+" PATH...")
+	case f.Check:
+		return gone("check", "check")
+	}
+	return nil
+}
+
+// config is what the flags and this process say about running a VM.
+func (b *bootCommand) config(t *cli.Tool, verbose bool) (boot.Config, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return boot.Config{}, err
+	}
+	c := boot.Config{
+		Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, UID: os.Getuid(),
+		VMM: b.VMM, VFKit: b.VFKit, QEMU: b.QEMU, Virtiofsd: b.Virtiofsd,
+		StopTimeout: b.StopTimeout, UnsafeStore: b.UnsafeStore, Verbose: verbose, Address: b.Address, Leases: b.Leases,
+		Rosetta: cmp.Or(b.Rosetta, boot.RosettaFile), Detach: b.Detach, InputFile: b.Input,
+		Stdout: os.Stdout, Print: t.Print, Say: t.Say, Warn: t.Warn,
+	}
+	if b.Leash {
+		// What comes over the leash is as if it came from the kernel.
+		c.Leash, err = leash.Held(func(s syscall.Signal) { _ = syscall.Kill(os.Getpid(), s) })
+	}
+	return c, err
+}
+
+// run runs the VM of the document on stdin.
+func (b *bootCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	if err := b.err(); err != nil {
+		return err
+	}
+	if b.StopTimeout < 0 {
+		return fault.Usage(fmt.Errorf("--stop-timeout: %v lies before the request to stop", b.StopTimeout))
+	}
+	data, err := t.Document(ctx, "launch document")
+	if err != nil {
+		return err
+	}
+	doc, err := launchdoc.Parse(data)
+	if err != nil {
+		return err
+	}
+	if b.DryRun {
+		commands, err := boot.DryRun(ctx, doc, c)
+		t.Print(commands)
+		return err
+	}
+	c.Keeper = func() *exec.Cmd { return again(data, b.Detach) }
+	return outcome(boot.Run(disk.WithProgress(ctx, t.Progress), doc, c))
+}
+
+// again is this command once more, as the keeper of the document's VM. One that
+// starts in the background has nothing to print on stdout.
+func again(document []byte, detached bool) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	cmd := exec.Command(self, append(os.Args[1:len(os.Args):len(os.Args)], "--leash")...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(document), os.Stdout, os.Stderr
+	if detached {
+		cmd.Stdout = nil
+	}
+	return cmd
+}
+
+// outcome is a VM's exit status as an error for package cli.
+func outcome(status int, err error) error {
+	switch {
+	case err != nil && status > 1: // the VMM's own status
+		return fault.Exit(err, status)
+	case err != nil: // which may have one of its own, as after a signal
+		return err
+	}
+	return fault.Status(status)
+}

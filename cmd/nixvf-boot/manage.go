@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/nixvf/nixvf/pkg/boot"
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/exchange"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/instance"
+	"github.com/nixvf/nixvf/pkg/nix"
+	"github.com/nixvf/nixvf/pkg/preflight"
+)
+
+type listCommand struct {
+	JSON bool `name:"json" help:"Print a JSON array, with all that is known."`
+}
+
+func (l *listCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
+	vms, err := instance.List(c.Host)
+	if err != nil {
+		return err
+	}
+	out := instance.Text(vms)
+	if l.JSON {
+		out, err = bootdoc.Indent(vms)
+	}
+	t.Print(out)
+	return err
+}
+
+type attachCommand struct {
+	ID string `arg:"" help:"The VM."`
+}
+
+func (a *attachCommand) run(_ context.Context, _ *cli.Tool, c boot.Config) error {
+	vm, err := instance.Find(c.Host, a.ID)
+	if err != nil {
+		return err
+	}
+	return outcome(boot.Attach(vm.ID, c))
+}
+
+type stopCommand struct {
+	ID          []string      `arg:"" help:"The VMs."`
+	Force       bool          `help:"End them at once, as pulling the plug does."`
+	StopTimeout time.Duration `default:"60s" help:"How long a guest may take before it is forced (${default}). A shorter time that the VM was started with goes before."`
+}
+
+// run stops all VMs at once. The status is that of the first that did not stop
+// by itself.
+func (s *stopCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	if s.StopTimeout < 0 {
+		return fault.Usage(fmt.Errorf("--stop-timeout: %v lies before the request to stop", s.StopTimeout))
+	}
+	vms, err := find(c, s.ID)
+	if err != nil {
+		return err
+	}
+	outcomes := make([]chan error, len(vms))
+	for i, vm := range vms {
+		outcomes[i] = make(chan error, 1)
+		if !vm.Runs() {
+			t.Say("%s is not running", vm.ID)
+			outcomes[i] <- nil
+			continue
+		}
+		go func() { outcomes[i] <- outcome(instance.Stop(ctx, vm, s.StopTimeout, s.Force)) }()
+	}
+	var errs []error
+	for _, o := range outcomes {
+		errs = append(errs, <-o)
+	}
+	return errors.Join(errs...)
+}
+
+// find returns the VMs that the user means.
+func find(c boot.Config, words []string) ([]instance.VM, error) {
+	var vms []instance.VM
+	var errs []error
+	for _, word := range words {
+		vm, err := instance.Find(c.Host, word)
+		vms, errs = append(vms, vm), append(errs, err)
+	}
+	return vms, errors.Join(errs...)
+}
+
+type waitCommand struct {
+	ID      string        `arg:"" help:"The VM."`
+	For     string        `enum:"stopped,running" default:"stopped" help:"Until it has stopped, or is running (${default})."`
+	Timeout time.Duration `placeholder:"TIME" help:"Give up after this time, with status 124."`
+}
+
+func (w *waitCommand) run(ctx context.Context, _ *cli.Tool, c boot.Config) error {
+	vm, err := instance.Find(c.Host, w.ID)
+	if err != nil {
+		return err
+	}
+	if w.Timeout > 0 {
+		late := fault.Exit(fmt.Errorf("%s: it is not %s after %v", vm.ID, w.For, w.Timeout), 124)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, w.Timeout, late)
+		defer cancel()
+	}
+	if w.For == "running" {
+		return vm.AwaitRunning(ctx)
+	}
+	return vm.AwaitEnd(ctx)
+}
+
+type logCommand struct {
+	ID     string `arg:"" help:"The VM."`
+	Of     string `default:"console" placeholder:"NAME" help:"Whose log: console, nixvf-boot, vfkit, qemu, virtiofsd or network (default: console)."`
+	Follow bool   `short:"f" help:"Go on printing what comes, until the VM stops."`
+}
+
+// run prints the log as it is read, however long it is.
+func (l *logCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	vm, err := instance.Find(c.Host, l.ID)
+	if err != nil {
+		return err
+	}
+	log, err := vm.OpenLog(l.Of)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	out, finish := t.Stdout, func() error { return nil }
+	if f, ok := t.Stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		plain := &instance.Plain{W: t.Stdout} // a guest's text, which no terminal shall obey
+		out, finish = plain, plain.Close
+	}
+	if l.Follow {
+		err = vm.Follow(ctx, out, log)
+	} else {
+		_, err = io.Copy(out, log)
+	}
+	return errors.Join(err, finish())
+}
+
+type removeCommand struct {
+	ID  []string `arg:"" help:"The VMs."`
+	Yes bool     `short:"y" help:"Ask nothing."`
+}
+
+func (r *removeCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
+	vms, err := find(c, r.ID)
+	if err != nil {
+		return err
+	}
+	for _, vm := range vms {
+		if vm.Runs() {
+			return fault.Hint(fmt.Errorf("%s is running", vm.ID), "nixvf-boot stop %s", vm.ID)
+		}
+	}
+	for _, vm := range vms {
+		yes, err := r.Yes, error(nil)
+		if !yes {
+			yes, err = t.Confirm(fmt.Sprintf("Remove %s", vm.Contents()), "--yes")
+		}
+		if err != nil {
+			return err
+		}
+		if !yes {
+			continue
+		}
+		if err := boot.Remove(vm.Place()); err != nil {
+			return fmt.Errorf("remove: %w", err)
+		}
+	}
+	return nil
+}
+
+type handOverCommand struct {
+	ID    string   `arg:"" help:"The VM."`
+	Paths []string `arg:"" name:"path" help:"Store paths, or links to them."`
+}
+
+func (h *handOverCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	vm, err := instance.Find(c.Host, h.ID)
+	if err != nil {
+		return err
+	}
+	n, err := nix.FindStore(nix.Log{Stderr: t.Stderr})
+	if err != nil {
+		return err
+	}
+	return exchange.HandOver(ctx, vm.Place(), n, h.Paths)
+}
+
+type checkCommand struct {
+	programs
+	JSON bool `name:"json" help:"Print a JSON array."`
+}
+
+// run prints what preflight finds. A problem is a failure of its own, without
+// another message.
+func (f *checkCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	state, err := c.Host.State()
+	if err != nil {
+		return err
+	}
+	findings := preflight.Check(ctx, preflight.This{}, preflight.Programs{VFKit: f.VFKit, QEMU: f.QEMU, Virtiofsd: f.Virtiofsd}, state)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	out := preflight.Text(findings)
+	if f.JSON {
+		if out, err = bootdoc.Indent(findings); err != nil {
+			return err
+		}
+	}
+	if _, err := t.Stdout.Write(out); err != nil || !preflight.Failed(findings) {
+		return err
+	}
+	return fault.Status(1)
+}
