@@ -26,7 +26,7 @@ let
         unitConfig = free;
         serviceConfig = free;
       }
-      // lib.genAttrs [ "after" "before" "bindsTo" "conflicts" "requires" "wantedBy" "wants" ] (_: strings)
+      // lib.genAttrs [ "after" "before" "bindsTo" "conflicts" "requiredBy" "requires" "wantedBy" "wants" ] (_: strings)
       // {
         path = option (types.listOf types.package) [ ];
       };
