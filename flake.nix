@@ -105,8 +105,10 @@
             nixvf-boot
           ];
           text = ''
-            usage='usage: nixvf FLAKE[#NAME] [OPTION OF nixvf-args]... [-- OPTION OF nix...]'
+            usage='usage: nixvf FLAKE[#NAME] [OPTION OF nixvf-args]... [-- OPTION OF nix...]
+                   nixvf list | attach | stop | wait | log | remove | hand-over | check, as with nixvf-boot'
             case ''${1:-} in
+              list | attach | stop | wait | log | remove | hand-over | check) exec nixvf-boot "$@" ;;
               -h | --help)
                 echo "$usage"
                 exit

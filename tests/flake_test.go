@@ -222,6 +222,37 @@ func TestFlakeWrapper(t *testing.T) {
 	}
 }
 
+// TestFlakeWrapperCommands: the wrapper knows each command of nixvf-boot.
+func TestFlakeWrapperCommands(t *testing.T) {
+	f := newFlakeDir(t)
+	var script string
+	f.eval(t, &script, "packages.x86_64-linux.nixvf", "package: package.text")
+	dir := t.TempDir()
+	boot := filepath.Join(bin, "nixvf-boot")
+	help, err := exec.Command(boot, "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "nixvf-boot"), []byte("#!/bin/bash\necho \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, commands, _ := strings.Cut(string(help), "\nCommands:\n")
+	found := regexp.MustCompile(`(?m)^  ([a-z-]+) .*\[flags\]$`).FindAllStringSubmatch(commands, -1)
+	if len(found) < 5 {
+		t.Fatalf("commands: %q", commands)
+	}
+	for _, command := range found {
+		if command[1] == "boot" {
+			continue
+		}
+		cmd := exec.Command("bash", "-euo", "pipefail", "-c", script, "nixvf", command[1], "a b")
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+		if out, err := cmd.Output(); err != nil || string(out) != command[1]+" a b\n" {
+			t.Errorf("%s: %q, %v", command[1], out, err)
+		}
+	}
+}
+
 // A VM is an agent of the user. It is no daemon: the check declares
 // launchd.user.agents and no other option that the module could set.
 func TestFlakeDarwinModule(t *testing.T) {
