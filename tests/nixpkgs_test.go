@@ -56,6 +56,7 @@ var refusedSamples = map[string][]string{
 	"ownDisks":      {"virtualisation.fileSystems"},
 	"container":     {"boot.isContainer"},
 	"noStage1":      {"boot.initrd.enable"},
+	"wsl":           {"boot.kernel.enable", "boot.initrd.enable"},
 	"noVM":          {"disabledModules"},
 	"twoRefusals":   {"virtualisation.tpm.enable", "virtualisation.useBootLoader"},
 }

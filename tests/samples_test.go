@@ -43,7 +43,12 @@ func onEach(t *testing.T, test func(t *testing.T, s samples)) {
 		if nixpkgs == "" {
 			t.Skip("NIXPKGS names no checkout of nixpkgs")
 		}
-		test(t, samples{samplesDir(t), nixpkgs, []string{"26.05"}, 6})
+		var flake struct{ Path string }
+		if err := json.Unmarshal(nix(t, "flake", "metadata", "--json", "path:"+nixpkgs), &flake); err != nil {
+			t.Fatal(err)
+		}
+		// Each nix has a cache of its own here, and would copy a directory elsewhere again.
+		test(t, samples{samplesDir(t), flake.Path, []string{"26.05"}, 6})
 	})
 }
 

@@ -106,6 +106,20 @@ let
     || lib.any (name: isInStore (user.${name} or null)) passwordFiles
     || user.openssh.authorizedKeys.keys or [ ] != [ ]
     || user.openssh.authorizedKeys.keyFiles or [ ] != [ ];
+
+  # Containers and WSL have neither kernel nor stage 1.
+  inherit (config) boot;
+  unbootable =
+    if boot.isContainer or false then
+      [
+        "boot.isContainer: a container has no kernel to boot: set boot.isContainer = lib.mkForce false in virtualisation.vmVariant"
+      ]
+    else
+      lib.optional (!(boot.kernel.enable or true))
+        "boot.kernel.enable is false, and there is no kernel to boot: set boot.kernel.enable = lib.mkForce true in virtualisation.vmVariant"
+      ++
+        lib.optional (!(boot.initrd.enable or true))
+          "boot.initrd.enable is false, and without stage 1 nothing mounts the host's store: set boot.initrd.enable = lib.mkForce true in virtualisation.vmVariant";
 in
 {
   _file = "nixvf/check.nix";
@@ -139,10 +153,7 @@ in
       ++ lib.optional (
         cfg.fileSystems == { }
       ) "virtualisation.fileSystems is empty, so the VM would mount the disks of the real machine: remove `virtualisation.fileSystems = lib.mkForce { }` from virtualisation.vmVariant"
-      ++ lib.optional (config.boot.isContainer or false
-      ) "boot.isContainer: a container has no kernel to boot: set boot.isContainer = lib.mkForce false in virtualisation.vmVariant"
-      ++ lib.optional (!(config.boot.initrd.enable or true) && !(config.boot.isContainer or false)
-      ) "boot.initrd.enable is false, and without stage 1 nothing mounts the host's store: set boot.initrd.enable = lib.mkForce true in virtualisation.vmVariant";
+      ++ unbootable;
 
     warnings =
       map (name: "virtualisation.${name} has no effect: ${table.${name}.note}${where name}") (

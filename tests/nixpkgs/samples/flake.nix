@@ -52,6 +52,12 @@
         ];
         cross = [ { nixpkgs.buildPlatform = "x86_64-linux"; } ];
         noStage1 = [ { boot.initrd.enable = false; } ];
+        wsl = [
+          {
+            boot.initrd.enable = false;
+            boot.kernel.enable = false;
+          }
+        ];
         noVM = [ { disabledModules = [ "virtualisation/qemu-vm.nix" ]; } ];
         # Nobody has a password there, and somebody can log in all the same.
         keyOnly = [

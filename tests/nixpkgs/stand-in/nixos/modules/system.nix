@@ -110,6 +110,7 @@ in
       resumeDevice = option types.str "";
       zfs.extraPools = strings;
       kernelParams = strings;
+      kernel.enable = bool (!config.boot.isContainer);
       initrd = {
         enable = bool true;
         clevis.enable = bool false;
