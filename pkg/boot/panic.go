@@ -46,13 +46,10 @@ func (a alarm) raise(err error, sure bool) {
 // panicError is the error of a guest that has panicked.
 func panicError(reason string) error { return fmt.Errorf("the guest's kernel panicked: %s", reason) }
 
-// uptime is how long the VM runs.
-func (s *session) uptime() time.Duration { return time.Since(s.started) }
-
 // lookForPanic is called when the console has become silent: no kernel says more
 // after its last line.
 func (s *session) lookForPanic() {
-	if reason, ended, panicked := s.output.Panic(s.uptime()); panicked && ended {
+	if reason, ended, panicked := s.output.Panic(); panicked && ended {
 		s.raise(panicError(reason), false)
 	}
 }
@@ -86,7 +83,7 @@ func (s *session) watchRestarts() {
 	start := time.Now()
 	s.machine.vmm.watch(s.vmm.Done(), func() {
 		time.Sleep(outputDelay)
-		if reason, _, panicked := s.output.Panic(s.uptime()); panicked {
+		if reason, _, panicked := s.output.Panic(); panicked {
 			s.raise(panicError(reason), true)
 		}
 		if s.output.Written() == written && time.Since(start) < silentRun {

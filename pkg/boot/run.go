@@ -35,7 +35,6 @@ type session struct {
 	stalled  atomic.Bool // the guest is paused for want of room for a disk
 	forced   int         // the exit status when it was ended by force, else 0
 	refused  sync.Once   // the VMM does not ask the guest to stop, and that is said
-	started  time.Time
 	record   instance.Record // what others may know of it
 	stopping
 	sessionConsole
@@ -110,7 +109,7 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 		s.Say("starting %s", strings.Join(argv, " "))
 		s.Say("its log is %s", log.Name())
 	}
-	s.started = time.Now()
+	s.output.Begin(time.Now())
 	s.vmm, err = child.Start(s.machine.vmm.name(), cmd)
 	return err
 }
@@ -198,7 +197,7 @@ func closeAll(files []*os.File) {
 // for is explained with the last lines of the VMM's log.
 func (s *session) outcome(err error) (int, error) {
 	status := s.vmm.Status()
-	reason, _, panicked := s.output.Panic(s.uptime())
+	reason, _, panicked := s.output.Panic()
 	switch {
 	case s.unread.Load():
 		return 128 + int(syscall.SIGPIPE), nil

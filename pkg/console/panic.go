@@ -29,17 +29,16 @@ const (
 	outOfOrder = 0.1
 )
 
-// Panic returns the reason of the kernel's panic with which the output ends, of
-// a VM that has run for uptime. If anything but the kernel has printed something
+// Panic returns the reason of the kernel's panic with which the output ends. If anything but the kernel has printed something
 // after it, there is none: somebody has looked at an old log, for one. So it is
 // when its times are not later than all that the kernel has said before, or later
 // than can be: then it is another machine's. ended reports whether the kernel
 // has come to its last line.
-func (s *Spread) Panic(uptime time.Duration) (reason string, ended, panicked bool) {
+func (s *Spread) Panic() (reason string, ended, panicked bool) {
 	s.mu.Lock()
-	output, last := slices.Clone(s.tail), s.clock.last
+	output, last, possible := slices.Clone(s.tail), s.clock.last, s.possible()
 	s.mu.Unlock()
-	return lastPanic(output, last, (uptime + clockSlack).Seconds())
+	return lastPanic(output, last, possible)
 }
 
 // lastPanic is Panic for output whose last time must be latest, the time of the
@@ -86,8 +85,9 @@ type clock struct {
 // it is a kernel's first.
 const lineBegin = 64
 
-// note reads what the guest prints.
-func (c *clock) note(output []byte) {
+// note reads what the guest prints. A time later than possible is not its
+// kernel's: no panic would be later than that.
+func (c *clock) note(output []byte, possible float64) {
 	for len(output) > 0 {
 		n := bytes.IndexByte(output, '\n')
 		end := n >= 0
@@ -99,15 +99,15 @@ func (c *clock) note(output []byte) {
 			return
 		}
 		if len(c.line) > 0 && c.line[0] == '[' {
-			c.set(string(c.line))
+			c.set(string(c.line), possible)
 		}
 		c.line, output = c.line[:0], output[n+1:]
 	}
 }
 
-func (c *clock) set(line string) {
+func (c *clock) set(line string, possible float64) {
 	switch now, ok := lineTime(line); {
-	case !ok:
+	case !ok, now > possible:
 	case strings.Contains(line, "] reboot: "): // what comes next is another kernel
 		c.last = 0
 	case now > c.last, strings.Contains(line, "] Linux version "):

@@ -32,6 +32,7 @@ func TestPanic(t *testing.T) {
 		{"long ago", boot + "[   99.000000] usb 1-1: new device\r\n" + strings.Repeat("x\r\n", 1<<16) + first + report + again, false, false},
 		{"of another start", boot + "[   99.000000] reboot: Restarting system\r\n" + boot + first + report + again, true, true},
 		{"later than can be", boot + strings.ReplaceAll(first+report+again, "[    2.", "[ 9992."), false, false},
+		{"after a time that cannot be", boot + "[99999999.000000] usb 1-1: new device\r\n" + first + report + again, true, true},
 		{"by two CPUs", boot + first + report + strings.Replace(again, "2.718600", "2.718200", 1), true, true},
 		{"with callers", strings.ReplaceAll(boot+first+again, "] ", "][    T1] "), true, true},
 		{"a line that has only begun", first + report[:20], false, true},
@@ -48,13 +49,14 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// panicOf is Panic of a VM that has printed output for a minute.
+// panicOf is Panic of a VM that has run for two minutes.
 func panicOf(output string) (reason string, ended, panicked bool) {
 	var s Spread
+	s.Begin(time.Now().Add(-2 * time.Minute))
 	for part := range slices.Chunk([]byte(output), 1000) {
 		s.write(part)
 	}
-	return s.Panic(time.Minute)
+	return s.Panic()
 }
 
 func FuzzPanic(f *testing.F) {

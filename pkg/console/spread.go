@@ -16,9 +16,10 @@ import (
 type Spread struct {
 	mu      sync.Mutex
 	outs    []*out
-	tail    []byte // the last of it, for messages
-	written uint64 // bytes, in all
-	clock   clock  // of the guest's kernel
+	tail    []byte    // the last of it, for messages
+	written uint64    // bytes, in all
+	clock   clock     // of the guest's kernel
+	began   time.Time // the VM's start
 	quiet   *time.Timer
 	silence time.Duration
 	taken   atomic.Uint64 // bytes that writers have taken, in all
@@ -43,6 +44,16 @@ const (
 	// it is removed.
 	lastPiece = 300 * time.Millisecond
 )
+
+// Begin says that the VM starts now.
+func (s *Spread) Begin(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.began = now
+}
+
+// possible is the latest time that the kernel of the VM can have, in seconds.
+func (s *Spread) possible() float64 { return (time.Since(s.began) + clockSlack).Seconds() }
 
 // Add adds a writer. When it fails, failed is called once.
 func (s *Spread) Add(w io.Writer, failed func(error)) {
@@ -203,7 +214,7 @@ func (s *Spread) remember(p []byte) []*out {
 		s.quiet.Stop()
 	}
 	s.written += uint64(len(p))
-	s.clock.note(p)
+	s.clock.note(p, s.possible())
 	s.tail = append(s.tail, p...)
 	s.tail = append(s.tail[:0], s.tail[max(0, len(s.tail)-tailSize):]...)
 	return slices.Clone(s.outs)

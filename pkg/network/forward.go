@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 
 	"github.com/containers/gvisor-tap-vsock/pkg/services/forwarder"
 	"github.com/inetaf/tcpproxy"
@@ -47,7 +48,7 @@ func (n *Network) forward(r Rule) error {
 // forwardFromGuest offers a port of the host to the guest.
 func (n *Network) forwardFromGuest(r Rule) error {
 	at := tcpip.FullAddress{NIC: nic, Addr: address(r.Guest.Addr()), Port: r.Guest.Port()}
-	listener, err := gonet.ListenTCP(n.stack, at, ipv4.ProtocolNumber)
+	listener, err := n.listen(at)
 	if err != nil {
 		return err
 	}
@@ -55,6 +56,34 @@ func (n *Network) forwardFromGuest(r Rule) error {
 		return new(net.Dialer).DialContext(ctx, "tcp", r.Host.String())
 	})
 	return nil
+}
+
+// guestListener listens in the guest's network. Closed, it says so as one of the
+// host's does, and whoever waits for a connection hears of it.
+type guestListener struct {
+	*gonet.TCPListener
+	closed atomic.Bool
+}
+
+func (n *Network) listen(at tcpip.FullAddress) (*guestListener, error) {
+	l, err := gonet.ListenTCP(n.stack, at, ipv4.ProtocolNumber)
+	return &guestListener{TCPListener: l}, err
+}
+
+func (l *guestListener) Close() error {
+	if l.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	l.Shutdown()
+	return l.TCPListener.Close()
+}
+
+func (l *guestListener) Accept() (net.Conn, error) {
+	conn, err := l.TCPListener.Accept()
+	if err != nil && l.closed.Load() {
+		err = net.ErrClosed
+	}
+	return conn, err
 }
 
 func (n *Network) forwardUDP(r Rule) error {

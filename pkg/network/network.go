@@ -196,7 +196,7 @@ func (n *Network) serveDNS() error {
 		return err
 	}
 	n.owns(packets)
-	listener, err := gonet.ListenTCP(n.stack, at, ipv4.ProtocolNumber)
+	listener, err := n.listen(at)
 	if err != nil {
 		return err
 	}

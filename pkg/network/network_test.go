@@ -22,6 +22,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+
+	"github.com/nixvf/nixvf/pkg/accept"
 )
 
 var guestMAC = net.HardwareAddr{0x52, 0x54, 0, 0, 0, 1}
@@ -314,4 +316,32 @@ func TestListen(t *testing.T) {
 	s := guestStack(t, card)
 	serveEcho(t, s, 7)
 	echoes(t, "tcp", host.String())
+}
+
+// TestClosedListener: whoever waits for connections to a port of the guest's network
+// ends with it.
+func TestClosedListener(t *testing.T) {
+	n, err := New(Config{MACs: []net.HardwareAddr{guestMAC}, Log: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	l, err := n.listen(full(gateway, 4321))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		accept.All(l.Accept, func(conn net.Conn) { conn.Close() }, func(err error) { t.Error(err) })
+	}()
+	time.Sleep(50 * time.Millisecond) // in which it has begun to wait
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("it waits on")
+	}
 }
