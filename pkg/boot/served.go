@@ -51,8 +51,12 @@ func (m *machine) seeShares() error {
 }
 
 const (
-	// pollServed is how often a helper is looked at, until it serves something.
-	pollServed = 20 * time.Millisecond
+	// pollServed is how often a helper is looked at, until it serves something. A
+	// guest may leave a share alone for long, or for ever: then it is looked at
+	// less and less, down to once in rarelyServed, until the
+	// helper ends with the VM.
+	pollServed   = 20 * time.Millisecond
+	rarelyServed = 200 * time.Millisecond
 	// servesWrong is how often in a row that must have been something else: on
 	// its way it may open other directories for a moment.
 	servesWrong = 5
@@ -61,7 +65,8 @@ const (
 // checkServed ends a helper that serves another directory than the one that was
 // checked, before a guest has found it.
 func (s *session) checkServed(p *child.Process, h helper, log *os.File) {
-	for times := 0; runtime.GOOS == "linux"; {
+	pause := pollServed
+	for times := 0; runtime.GOOS == "linux"; pause = nextLook(pause, times > 0) {
 		right, wrong := serves(p.PID(), s.shares[h.dir])
 		if times++; !wrong {
 			times = 0
@@ -77,9 +82,18 @@ func (s *session) checkServed(p *child.Process, h helper, log *os.File) {
 		select {
 		case <-p.Done():
 			return
-		case <-time.After(pollServed):
+		case <-time.After(pause):
 		}
 	}
+}
+
+// nextLook is how long to wait for the next look at a helper, which follows at
+// once upon one that has something open.
+func nextLook(pause time.Duration, open bool) time.Duration {
+	if open {
+		return pollServed
+	}
+	return min(pause+pause/4, rarelyServed)
 }
 
 // serves reports whether a process serves a directory, or another one: it holds

@@ -3,7 +3,8 @@
 // have made: the VM's run directory, or, where the path of that is too long for
 // a socket or holds characters that vfkit takes for a URL's, one in the user's
 // own runtime directory, or else one with a name that nobody can guess. The
-// VM's state directory records which.
+// VM's state directory records which, and that it is the VM's own: a copy of a
+// state directory is another VM.
 //
 // It imports package place alone, which knows the state directory.
 package sockets
@@ -77,7 +78,11 @@ func Make(vm place.VM, dir string, uid int) error {
 	case err != nil:
 		return err
 	}
-	return os.WriteFile(vm.SocketsRecord(), []byte(dir+"\n"), 0o600)
+	owner, err := identity(vm)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(vm.SocketsRecord(), []byte(dir+"\n"+owner+"\n"), 0o600)
 }
 
 // Remove removes the sockets of a VM that has ended. Where directories of all
@@ -121,11 +126,34 @@ func Find(vm place.VM, uid int) (string, error) {
 // recorded returns the directory that the VM's state directory names.
 func recorded(vm place.VM) (string, error) {
 	data, err := os.ReadFile(vm.SocketsRecord())
-	dir := strings.TrimSuffix(string(data), "\n")
-	if err == nil && (!filepath.IsAbs(dir) || !place.HoldsSockets(dir)) {
-		err = fmt.Errorf("%s: %q is no directory for sockets", vm.SocketsRecord(), dir)
+	if err != nil {
+		return "", err
 	}
-	return dir, err
+	dir, owner, _ := strings.Cut(strings.TrimSuffix(string(data), "\n"), "\n")
+	own, err := identity(vm)
+	switch {
+	case err != nil:
+		return "", err
+	case !filepath.IsAbs(dir) || !place.HoldsSockets(dir):
+		return "", fmt.Errorf("%s: %q is no directory for sockets", vm.SocketsRecord(), dir)
+	case owner != own:
+		return "", fmt.Errorf("%s: it is another VM's, of which this one is a copy", vm.SocketsRecord())
+	}
+	return dir, nil
+}
+
+// identity tells a VM from a copy of its state directory. A directory that is
+// moved stays what it is.
+func identity(vm place.VM) (string, error) {
+	info, err := os.Stat(vm.Dir)
+	if err != nil {
+		return "", err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "", fmt.Errorf("%s: no inode", vm.Dir)
+	}
+	return fmt.Sprintf("inode %d", stat.Ino), nil
 }
 
 // Check returns an error for a directory in which somebody else than the user

@@ -120,6 +120,35 @@ func TestSharedDirectory(t *testing.T) {
 	}
 }
 
+// TestCopy: a copy of a VM's state directory, with the record in it, is another VM;
+// one that was moved is the same.
+func TestCopy(t *testing.T) {
+	vm, base, uid := crooked(t), runtimeDir(t), os.Getuid()
+	in := host("XDG_RUNTIME_DIR", base)
+	dir := Choose(vm, in, uid)
+	must(t, Make(vm, dir, uid))
+	copied := place.VM{ID: vm.ID, Dir: vm.Dir + " of it"}
+	must(t, os.CopyFS(copied.Dir, os.DirFS(vm.Dir)))
+	if found, err := Find(copied, uid); err == nil {
+		t.Errorf("the copy has the sockets of the VM that runs: %s", found)
+	}
+	other := Choose(copied, in, uid)
+	if other == dir {
+		t.Error("the copy would take the sockets of the VM that runs")
+	}
+	must(t, Make(copied, other, uid))
+	moved := place.VM{ID: vm.ID, Dir: vm.Dir + " elsewhere"}
+	must(t, os.Rename(vm.Dir, moved.Dir))
+	for _, v := range []struct {
+		place.VM
+		want string
+	}{{moved, dir}, {copied, other}} {
+		if found, err := Find(v.VM, uid); err != nil || found != v.want {
+			t.Errorf("%s: found %s, %v, not %s", v.Dir, found, err, v.want)
+		}
+	}
+}
+
 func TestBases(t *testing.T) {
 	if got := bases(host("TMPDIR", "/t"), "linux"); len(got) != 1 {
 		t.Errorf("linux: %q", got)
