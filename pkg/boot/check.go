@@ -32,7 +32,7 @@ func (m *machine) check(ctx context.Context) error {
 		}
 	}
 	for _, log := range m.logs() {
-		errs = append(errs, m.checkLog(log))
+		errs = append(errs, m.checkLog(log), m.checkSharedLog(log))
 	}
 	for _, d := range m.images() {
 		errs = append(errs, m.checkImage(d))

@@ -98,7 +98,7 @@ func (s *session) consoleSocket() string { return filepath.Join(s.sockets, conso
 // openConsoleLog lets the console's output be appended to a file from now on.
 // It does not wait for somebody who reads a FIFO.
 func (s *session) openConsoleLog(path string) (err error) {
-	s.log, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0o600)
+	s.log, err = s.openShared(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return err
 	}
