@@ -35,6 +35,7 @@ type session struct {
 	stalled  atomic.Bool // the guest is paused for want of room for a disk
 	forced   int         // the exit status when it was ended by force, else 0
 	refused  sync.Once   // the VMM does not ask the guest to stop, and that is said
+	started  time.Time
 	record   instance.Record // what others may know of it
 	stopping
 	sessionConsole
@@ -109,7 +110,8 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 		s.Say("starting %s", strings.Join(argv, " "))
 		s.Say("its log is %s", log.Name())
 	}
-	s.output.Begin(time.Now())
+	s.started = time.Now()
+	s.output.Begin(s.started)
 	s.vmm, err = child.Start(s.machine.vmm.name(), cmd)
 	return err
 }
