@@ -121,11 +121,13 @@
             flake=$1
             shift
             args=()
+            eval=()
             while [ $# -gt 0 ] && [ "$1" != -- ]; do
               case $1/$# in
                 --id=*) export NIXVF_ID=''${1#*=} ;; # for all three
                 --id/1) args+=("$1") ;; # nixvf-args says what is missing
                 --id/*) export NIXVF_ID=$2 && shift ;;
+                --ephemeral/*) args+=("$1") && eval+=(--no-link) ;; # which leaves nothing behind
                 *) args+=("$1") ;;
               esac
               shift
@@ -133,7 +135,7 @@
             # nixvf-eval | nixvf-args | nixvf-boot, with the last one in this shell's place: signals reach it, the
             # others end when it does not read any more, and the status is its own. It starts nothing when an
             # earlier one has failed.
-            exec nixvf-boot < <(nixvf-eval "$flake" "$@" | nixvf-args "''${args[@]}")
+            exec nixvf-boot < <(nixvf-eval "''${eval[@]}" "$flake" "$@" | nixvf-args "''${args[@]}")
           '';
         };
       };

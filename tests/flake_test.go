@@ -199,6 +199,7 @@ func TestFlakeWrapper(t *testing.T) {
 		{[]string{".", "--gui", "--", "--a", "--", "b"}, 7, "<.> <--> <--a> <--> <b>", "<--gui>"},
 		{[]string{".", "--id", "a b", "--gui"}, 7, "<.> id a b", "<--gui>"},
 		{[]string{".", "--id=b", "--", "--id", "c"}, 7, "<.> <--> <--id> <c> id b", "<>"},
+		{[]string{".", "--ephemeral", "--gui"}, 7, "<--no-link> <.>", "<--ephemeral> <--gui>"},
 		{[]string{".", "--id"}, 7, "<.>", "<--id>"},
 		{[]string{"--help"}, 0, "", ""},
 		{[]string{"--memory", "4G", "."}, usage, "", ""},

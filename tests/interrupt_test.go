@@ -209,6 +209,58 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestEphemeralKilled kills the tools of ephemeral VMs at random moments. The
+// next start takes away what they left.
+func TestEphemeralKilled(t *testing.T) {
+	tr := newTrial(t)
+	tr.write("kernel", "")
+	tr.write("initrd", "")
+	tr.write("boot.json", `{"kernel": "@/kernel", "initrd": "@/initrd", "init": "/init", "kernel-params": [],
+		"name": "vm", "virtualisation": {"diskSize": 64, "sharedDirectories": {"xchg": {"source": "$TMPDIR/xchg", "target": "/tmp/xchg"}}}}`)
+	const run = "nixvf-args --ephemeral <boot.json | nixvf-boot --vmm vfkit"
+	state := filepath.Join(tr.dir, "state/nixvf")
+	for range rounds(5) {
+		delay := time.Duration(rand.IntN(400)) * time.Millisecond
+		cmd, _ := tr.start(run)
+		time.Sleep(delay)
+		ended := make(chan struct{})
+		go func() {
+			wait(t, cmd, "killed")
+			close(ended)
+		}()
+		for running := true; running; { // what has only just been started is killed as well
+			tr.signal("", syscall.SIGKILL)
+			select {
+			case <-ended:
+				running = false
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		expectNone(t, tr.mark())
+	}
+	// What was just being made or removed is let alone for a minute.
+	old := time.Now().Add(-2 * time.Minute)
+	entries, _ := os.ReadDir(state)
+	for _, e := range entries {
+		if err := os.Chtimes(filepath.Join(state, e.Name()), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd, out := tr.start("VZ_GUEST=poweroff; export VZ_GUEST; " + run)
+	if err := await(cmd); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	entries, err := os.ReadDir(state)
+	for _, e := range entries {
+		if e.Name() != ".disks" {
+			t.Errorf("%s is left", e.Name())
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestClosedPipe takes away the reader of each stage.
 func TestClosedPipe(t *testing.T) {
 	tr := newTrial(t)

@@ -48,6 +48,7 @@ Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 // flags has the fields of vfkit.Flags.
 type flags struct {
 	ID           string          `name:"id" placeholder:"ID" help:"Id of the VM; another one makes a second instance of the same configuration ($NIXVF_ID)."`
+	Ephemeral    bool            `help:"Make the VM for one run: with an id, a root disk and a state directory of its own, which are gone when it ends."`
 	CPUs         vfkit.CPUs      `name:"cpus" placeholder:"N" help:"Number of virtual CPUs."`
 	Memory       vfkit.MiB       `placeholder:"SIZE" help:"Memory, in MiB or with a unit as in 4G."`
 	Disk         string          `placeholder:"PATH" help:"Root disk, a raw image ($NIX_DISK_IMAGE)."`

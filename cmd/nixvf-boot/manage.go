@@ -172,7 +172,7 @@ func (r *removeCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error
 		if !yes {
 			continue
 		}
-		if err := boot.Remove(vm.Place()); err != nil {
+		if err := boot.Remove(vm.Place(), c.UID); err != nil {
 			return fmt.Errorf("remove: %w", err)
 		}
 	}

@@ -105,6 +105,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	}
 	requests := newRequests()
 	defer requests.close()
+	sweep(c.Host, c.UID)
 	locks, err := m.takeLock()
 	if err != nil {
 		return 1, err

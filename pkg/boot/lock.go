@@ -12,12 +12,20 @@ import (
 // disks. The VMM inherits them, so they hold for as long as it lives, whatever
 // becomes of us.
 type locks struct {
-	vm    *lock.Lock
-	disks []*lock.Lock
+	vm     *lock.Lock
+	disks  []*lock.Lock
+	remove func() error // removes the VM's state, if that goes with the locks
 }
 
 // takeLock makes this process the one that runs the VM.
 func (m *machine) takeLock() (*locks, error) {
+	if m.doc.Ephemeral {
+		l, err := ephemeral(m.place)
+		if err != nil {
+			return nil, fmt.Errorf("state directory: %w", err)
+		}
+		return &locks{vm: l, remove: func() error { return removeState(m.place, m.UID) }}, nil
+	}
 	if err := os.MkdirAll(m.place.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
@@ -63,12 +71,15 @@ func (l *locks) files() []*os.File {
 	return files
 }
 
-// release ends the locks of a VM that has ended. Its own file stays, as its
-// state directory does.
+// release ends the locks of a VM that has ended. Its own file stays, if its state
+// directory does.
 func (l *locks) release() error {
 	var errs []error
 	for _, d := range l.disks {
 		errs = append(errs, d.Remove())
+	}
+	if l.remove != nil {
+		errs = append(errs, l.remove())
 	}
 	return errors.Join(append(errs, l.vm.Close())...)
 }

@@ -12,11 +12,12 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/sockets"
 )
 
-// Remove removes the state directory of a VM that does not run, with all that is
-// in it.
-func Remove(vm place.VM) (err error) {
+// Remove removes the state directory of a VM of the user uid that does not run,
+// with all that is in it, and the place of its sockets.
+func Remove(vm place.VM, uid int) (err error) {
 	l, err := lock.Take(vm.Lock())
 	var held *lock.HeldError
 	switch {
@@ -28,7 +29,15 @@ func Remove(vm place.VM) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	return removeTree(vm.Dir)
+	return removeState(vm, uid)
+}
+
+// removeState is Remove for one who has the VM's lock. The directory loses its
+// name first: nobody sees a part of it, and if this process is killed, a later
+// start removes the rest.
+func removeState(vm place.VM, uid int) error {
+	aside := filepath.Join(filepath.Dir(vm.Dir), passing+rand.Text())
+	return errors.Join(sockets.Forget(vm, uid), os.Rename(vm.Dir, aside), removeTree(aside))
 }
 
 // removeTree removes a directory with all that is in it, or a single file. A

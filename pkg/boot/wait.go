@@ -117,8 +117,8 @@ func (s *session) askGuest() {
 	switch {
 	case errors.As(err, &refused):
 		s.refused.Do(func() {
-			s.tell("%s does not ask the guest to stop: %s; it is ended by force after %v, or at once when you ask again",
-				s.machine.vmm.name(), refused, s.StopTimeout)
+			s.tell("%s does not ask the guest to stop: %s; it is told to every %v, and ends by force after %v, or at once when you ask again",
+				s.machine.vmm.name(), refused, askAgain, s.StopTimeout)
 		})
 	case err != nil && s.Verbose:
 		s.tell("stop: %v", err)

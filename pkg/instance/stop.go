@@ -2,7 +2,9 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -17,10 +19,12 @@ const (
 )
 
 const (
-	// look again is how often a VM is looked at that is to end.
+	// lookAgain is how often a VM is looked at that is to end.
 	lookAgain = 50 * time.Millisecond
-	// forceTime is how long a VM may take that is ended by force.
+	// forceTime is how long a VM may take that is ended by force, and askAgain how
+	// often its nixvf-boot is told so.
 	forceTime = 15 * time.Second
+	askAgain  = 500 * time.Millisecond
 )
 
 // Stop asks a VM to shut down, waits until it has ended and returns nixvf-boot's
@@ -44,18 +48,30 @@ func Stop(ctx context.Context, v VM, limit time.Duration, force bool) (status in
 	if ctx.Err() != nil {
 		return 1, context.Cause(ctx)
 	}
-	if err := v.ask(); err != nil { // once more forces it
+	if err := v.insist(ctx); err != nil {
 		return 1, err
-	}
-	forced, cancel := context.WithTimeout(ctx, forceTime)
-	defer cancel()
-	if v.AwaitEnd(forced) != nil {
-		return 1, fmt.Errorf("%s: process %d does not end", v.ID, v.PID)
 	}
 	if force {
 		return 0, nil
 	}
 	return statusTimeLimit, nil
+}
+
+// insist asks again until the VM has ended: the second request forces the end,
+// and two that come close together are one (signal(7)).
+func (v VM) insist(ctx context.Context) error {
+	for range forceTime / askAgain {
+		if err := v.ask(); err != nil {
+			return err
+		}
+		soon, cancel := context.WithTimeout(ctx, askAgain)
+		err := v.AwaitEnd(soon)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: process %d does not end", v.ID, v.PID)
 }
 
 // ask asks the VM's nixvf-boot for the end, as long as it is that process.
@@ -102,8 +118,12 @@ func await(ctx context.Context, done func() (bool, error)) error {
 }
 
 // status is the exit status of a VM that has ended since it was looked at. A
-// nixvf-boot that was killed has left none.
+// nixvf-boot that was killed has left none. One that has removed its ephemeral
+// VM was not, and more is not known of it.
 func (v VM) status() int {
+	if _, err := os.Stat(v.place.Dir); errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
 	end := read(v.place).Ended
 	if end == nil || v.Ended != nil && end.Time.Equal(v.Ended.Time) {
 		return statusKilled

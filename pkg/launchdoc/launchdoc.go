@@ -29,6 +29,9 @@ type Document struct {
 	// Optional lists the values of those --device arguments of Argv that may be
 	// dropped where the host cannot have them.
 	Optional []string `json:"optional,omitempty"`
+	// Ephemeral says that the VM has a state directory for this run alone, which
+	// nobody else has, and which goes with all that is in it when the VM ends.
+	Ephemeral bool `json:"ephemeral,omitempty"`
 	// Sockets is the directory of the sockets that Argv names for the guest's
 	// vsock ports. It stands for the one that nixvf-boot puts in its place.
 	Sockets string `json:"sockets,omitempty"`

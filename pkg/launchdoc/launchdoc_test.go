@@ -31,6 +31,7 @@ const full = `{
   "optional": [
     "rosetta,mountTag=rosetta"
   ],
+  "ephemeral": true,
   "sockets": "/s/run",
   "readOnly": [
     "nix-store"
@@ -87,7 +88,7 @@ func fullDocument() *Document {
 	return &Document{
 		Version: 1, Name: "web", ID: "web-0123abcd", System: "aarch64-linux", Roots: []string{"/nix/store/a"},
 		Argv:     []string{"vfkit", "--kernel-cmdline", `a="b c" <init>`, "--device", "rosetta,mountTag=rosetta"},
-		Optional: []string{"rosetta,mountTag=rosetta"},
+		Optional: []string{"rosetta,mountTag=rosetta"}, Ephemeral: true,
 		Sockets:  "/s/run",
 		ReadOnly: []string{"nix-store"},
 		Disks: []Disk{

@@ -53,6 +53,7 @@ func parseObject(data []byte) (*Document, error) {
 		Roots:           paths(top, "roots"),
 		Argv:            top.Strings("argv"),
 		Optional:        top.Strings("optional"),
+		Ephemeral:       top.Bool("ephemeral", false),
 		Sockets:         absolute(top, "sockets", top.String("sockets", "")),
 		ReadOnly:        top.Strings("readOnly"),
 		RestrictNetwork: top.Bool("restrictNetwork", false),
@@ -60,6 +61,9 @@ func parseObject(data []byte) (*Document, error) {
 	}
 	if doc.ID != "" && bootdoc.CheckID(doc.ID) != nil {
 		top.Errorf("id", "%q is not an id", doc.ID)
+	}
+	if doc.Ephemeral && doc.ID == "" {
+		top.Errorf("ephemeral", "a VM without an id shares its state directory with others")
 	}
 	if !top.Has("argv") {
 		top.Errorf("argv", "missing%s", hintBoot(top))

@@ -104,6 +104,13 @@ func (h Host) VM(override, id, name string) (VM, error) {
 	return VM{}, errors.New("id: empty")
 }
 
+// Another returns the place of one more VM of the same configuration, whose id
+// has a suffix.
+func (v VM) Another(suffix string) VM {
+	id := v.ID[:min(len(v.ID), bootdoc.MaxName)] + "-" + suffix
+	return VM{ID: id, Dir: filepath.Join(filepath.Dir(v.Dir), id)}
+}
+
 // Run returns the directory of what lives as long as the VM runs. It is empty
 // or gone between two runs.
 func (v VM) Run() string { return filepath.Join(v.Dir, "run") }

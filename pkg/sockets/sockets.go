@@ -98,6 +98,16 @@ func Remove(vm place.VM, dir string) error {
 	return errors.Join(os.RemoveAll(dir), os.Remove(vm.SocketsRecord()))
 }
 
+// Forget removes the directory that the VM's state directory names, which is
+// about to go itself, if it is the user uid's.
+func Forget(vm place.VM, uid int) error {
+	dir, err := recorded(vm)
+	if err != nil || Check(dir, uid) != nil {
+		return nil
+	}
+	return os.RemoveAll(dir)
+}
+
 // empty removes what is in a directory.
 func empty(dir string) error {
 	entries, err := os.ReadDir(dir)

@@ -15,6 +15,7 @@ import (
 // zero value leaves what the document says.
 type Flags struct {
 	ID           string    // of the VM
+	Ephemeral    bool      // the VM has an id, a state directory and a root disk for one run alone
 	CPUs         CPUs      // number of virtual CPUs
 	Memory       MiB       // size of the RAM
 	Disk         string    // path of the root disk; may hold shell expansions

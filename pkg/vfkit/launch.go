@@ -1,6 +1,7 @@
 package vfkit
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -45,12 +46,16 @@ func Launch(boot *bootdoc.Document, o Options) (*launchdoc.Document, []string, e
 	if err != nil {
 		return nil, nil, err
 	}
+	if o.Ephemeral {
+		vm = vm.Another(strings.ToLower(rand.Text()[:8]))
+	}
 	b := &builder{Options: o, boot: boot, vm: vm, doc: &launchdoc.Document{
-		Version: launchdoc.Version,
-		Name:    boot.Name,
-		ID:      vm.ID,
-		System:  boot.System,
-		Roots:   boot.Roots,
+		Version:   launchdoc.Version,
+		Name:      boot.Name,
+		ID:        vm.ID,
+		System:    boot.System,
+		Ephemeral: o.Ephemeral,
+		Roots:     boot.Roots,
 	}}
 	b.disks()
 	b.shares()
@@ -137,7 +142,7 @@ func (b *builder) mac() net.HardwareAddr {
 		return net.HardwareAddr(b.MAC)
 	}
 	given := b.boot.Virtualisation.Nixvf.MAC
-	if given == "" {
+	if given == "" || b.Ephemeral { // of which there can be several at once
 		return MACOf(b.vm.ID)
 	}
 	var mac MAC

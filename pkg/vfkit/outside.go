@@ -34,7 +34,7 @@ func Outside(boot *bootdoc.Document, o Options) (notes, warnings []string) {
 		}
 		l.add("virtualisation.sharedDirectories."+tag+".source", s.Source, "shares %s with the guest, "+access)
 	}
-	if v.DiskImage != nil && o.Disk == "" && o.Host.Env("NIX_DISK_IMAGE") == "" {
+	if v.DiskImage != nil && !o.Ephemeral && o.Disk == "" && o.Host.Env("NIX_DISK_IMAGE") == "" {
 		l.add("virtualisation.diskImage", *v.DiskImage, "has the guest's disk in %s, writable")
 	}
 	for i, drive := range v.QEMU.Drives {

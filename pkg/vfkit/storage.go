@@ -2,6 +2,7 @@ package vfkit
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/place"
 )
@@ -22,12 +24,10 @@ const rootSerial = "root"
 // disks adds the root disk and the empty ones.
 func (b *builder) disks() {
 	v := b.boot.Virtualisation
-	path, warnings, err := b.Host.Disk(b.vm, v.DiskImage, b.Disk)
-	b.fail(err)
-	b.warnings = append(b.warnings, warnings...)
+	path := b.rootImage()
 	if path != "" {
 		b.noComma("virtualisation.diskImage", path)
-		root := launchdoc.Disk{Path: path, Size: place.DiskBytes(v), Format: launchdoc.FormatNone}
+		root := launchdoc.Disk{Path: path, Size: place.DiskBytes(v), Format: launchdoc.FormatNone, Temporary: b.Ephemeral}
 		if v.UseDefaultFilesystems {
 			root.Format, root.FSLabel = launchdoc.FormatExt4, place.RootLabel
 		}
@@ -44,6 +44,30 @@ func (b *builder) disks() {
 	for i, drive := range v.QEMU.Drives {
 		b.device(b.path(fmt.Sprintf("virtualisation.qemu.drives[%d].file", i), drive.File), drive.DeviceExtraOpts.Serial)
 	}
+}
+
+// rootImage returns the path of the root disk, "" without one. That of an
+// ephemeral VM is in its state directory, whatever image other runs have.
+func (b *builder) rootImage() string {
+	image, host := b.boot.Virtualisation.DiskImage, b.Host
+	if b.Ephemeral {
+		if b.Disk != "" {
+			b.fail(fault.Usage(errors.New("--disk: an ephemeral VM has a disk of its own, which goes with it")))
+		}
+		if image != nil {
+			image = bootdoc.Defaults(b.boot.Name).DiskImage
+		}
+		host.Lookup = func(name string) (string, bool) {
+			if name == "NIX_DISK_IMAGE" {
+				return "", false
+			}
+			return b.Host.Lookup(name)
+		}
+	}
+	path, warnings, err := host.Disk(b.vm, image, b.Disk)
+	b.fail(err)
+	b.warnings = append(b.warnings, warnings...)
+	return path
 }
 
 // disk adds a disk; serial is the number by which the guest can know it.
