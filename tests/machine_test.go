@@ -23,6 +23,7 @@ type realMachine struct {
 	Iscsi                     *string
 	KernelParams              []string
 	Available, KernelModules  []string // of the initrd
+	Loader                    string   // program that installs it
 	Getty                     bool
 	GettyDropIn               string
 	StageOne                  []string // its services that run
@@ -46,6 +47,8 @@ const realMachineOf = `c: let names = builtins.attrNames; in {
 		networkd = c.boot.initrd.systemd.network.enable;
 		ssh = c.boot.initrd.network.ssh.enable;
 		growPartition = c.boot.growPartition;
+		grub = c.boot.loader.grub.enable;
+		systemdBoot = c.boot.loader.systemd-boot.enable;
 		scrub = c.services.btrfs.autoScrub.enable;
 		zfsScrub = c.services.zfs.autoScrub.enable;
 		zfsSnapshot = c.services.zfs.autoSnapshot.enable;
@@ -61,6 +64,7 @@ const realMachineOf = `c: let names = builtins.attrNames; in {
 	inherit (c.boot) kernelParams;
 	available = c.boot.initrd.availableKernelModules;
 	inherit (c.boot.initrd) kernelModules;
+	loader = c.system.build.installBootLoader or "";
 	getty = c.systemd.services."serial-getty@hvc0".enable or true;
 	gettyDropIn = c.systemd.services."serial-getty@hvc0".overrideStrategy or "";
 	stageOne = let all = c.boot.initrd.systemd.services; in builtins.filter (n: all.${n}.enable or true) (names all);
@@ -79,6 +83,7 @@ var machineChecks = map[string]func(realMachine) bool{
 			m.Iscsi == nil && slices.Contains(m.KernelParams, "noresume") && !slices.Contains(slices.Collect(maps.Values(m.Off)), true) &&
 			!m.PredictableInterfaceNames
 	},
+	"containerInVM": func(m realMachine) bool { return m.Loader == "/bin/true" },
 	"ownBtrfs": func(m realMachine) bool {
 		return m.Off["scrub"] && len(m.Snapper) == 1 && !m.Off["zfsScrub"]
 	},

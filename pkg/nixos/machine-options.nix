@@ -32,6 +32,7 @@ let
   scrub = "no such file system to scrub";
   snapshots = "no such file system to snapshot";
   hardware = "no such hardware";
+  loader = "the kernel is booted without one";
 in
 {
   # Hibernation and swap: qemu-vm.nix drops the swap devices.
@@ -87,6 +88,16 @@ in
   "services.throttled.enable" = off hardware;
   "services.undervolt.enable" = off hardware;
   "networking.usePredictableInterfaceNames" = off "the VM's card is eth0";
-  "boot.loader.limine.biosDevice" = with' "nodev" "no boot loader is installed";
-  "boot.loader.grub.gfxmodeBios" = with' "auto" "no boot loader is installed";
+
+  # Boot loaders: they would be built, and a switch of configuration in the guest
+  # would install them on the VM's disk.
+  "boot.lanzaboote.enable" = off loader;
+  "boot.loader.external.enable" = off loader;
+  "boot.loader.generic-extlinux-compatible.enable" = off loader;
+  "boot.loader.grub.enable" = off loader;
+  "boot.loader.grub.gfxmodeBios" = with' "auto" loader;
+  "boot.loader.limine.enable" = off loader;
+  "boot.loader.limine.biosDevice" = with' "nodev" loader;
+  "boot.loader.refind.enable" = off loader;
+  "boot.loader.systemd-boot.enable" = off loader;
 }

@@ -255,6 +255,7 @@
             boot.initrd.network.ssh.enable = true;
             boot.initrd.luks.devices.root.device = "/dev/disk/by-uuid/1111";
             boot.growPartition = true;
+            boot.loader.systemd-boot.enable = true;
             boot.iscsi-initiator.name = "iqn.2020-01.org.example:root";
             boot.zfs.extraPools = [ "tank" ];
             environment.etc.crypttab.text = "data /dev/sdb2 /key";
@@ -439,6 +440,14 @@
         tpm = [ (vm { virtualisation.tpm.enable = true; }) ];
         ownDisks = [ (vm { virtualisation.fileSystems = lib.mkForce { }; }) ];
         container = [ { boot.isContainer = true; } ];
+        # As images of containers have it, with what nixvf says of them.
+        containerInVM = [
+          {
+            boot.isContainer = true;
+            system.build.installBootLoader = "/bin/true";
+          }
+          (vm { boot.isContainer = lib.mkForce false; })
+        ];
         twoRefusals = [
           (vm {
             virtualisation.tpm.enable = true;

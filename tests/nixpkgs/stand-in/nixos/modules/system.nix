@@ -104,7 +104,8 @@ in
       growPartition = bool false;
       isContainer = bool false;
       iscsi-initiator.name = string;
-      loader.grub.enable = bool true;
+      loader.grub.enable = bool (!config.boot.isContainer);
+      loader.systemd-boot.enable = bool false;
       loader.grub.gfxmodeBios = option types.str "1024x768";
       loader.supportsInitrdSecrets = bool true;
       resumeDevice = option types.str "";
@@ -173,6 +174,7 @@ in
     nixpkgs.buildPlatform = string;
     system.stateVersion = string;
     system.name = option types.str config.networking.hostName;
+    system.build.installBootLoader = option types.raw "";
     system.build.toplevel = option types.raw (derivation {
       name = "nixos-system-${config.system.name}";
       system = if config.nixpkgs.buildPlatform == null then system else config.nixpkgs.buildPlatform;
@@ -201,6 +203,7 @@ in
 
   config = {
     boot.kernelParams = [ "loglevel=4" ] ++ lib.optional config.boot.initrd.systemd.enable "root=fstab";
+    system.build.installBootLoader = lib.mkIf config.boot.loader.grub.enable "install-grub";
     boot.initrd.availableKernelModules =
       [ "ahci" ]
       ++ lib.optional (lib.any (fs: fs.fsType == "ext4") (lib.attrValues config.fileSystems)) "ext4";
