@@ -103,7 +103,7 @@ func (g guestUnits) check(t *testing.T, sample string) {
 	if strings.Contains(g.Registers, "nix-store") {
 		t.Errorf("the Nix database is loaded twice: %q", g.Registers)
 	}
-	if !hasEach(g.Bound, "multi-user.target") {
+	if !hasEach(g.Bound, "sysinit.target") {
 		t.Errorf("what bounds the host's files is wanted by %q", g.Bound)
 	}
 	// The layer above the store is ready when the overlay is mounted.

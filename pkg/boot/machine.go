@@ -101,8 +101,11 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	}
 	m := &machine{Config: c, place: vm, sockets: sockets.Choose(vm, c.Host, c.UID), shares: seen{}}
 	m.doc = moveSockets(doc, m.sockets)
-	if m.opts, m.vm, err = vfkit.Parse(m.doc.Argv[1:]); err != nil {
-		return nil, prefix("argv", err)
+	if err := m.parse(); err != nil {
+		return nil, err
+	}
+	if err := m.boundHostFiles(); err != nil {
+		return nil, err
 	}
 	m.makeAbsolute()
 	m.VMM = m.choose()
@@ -121,6 +124,14 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 		err = fmt.Errorf("--vmm: %q is not one of auto, vfkit, qemu", m.VMM)
 	}
 	return m, err
+}
+
+// parse reads what the document's argv means.
+func (m *machine) parse() (err error) {
+	if m.opts, m.vm, err = vfkit.Parse(m.doc.Argv[1:]); err != nil {
+		return prefix("argv", err)
+	}
+	return nil
 }
 
 // choose returns which VMM runs the VM. A path given for one of them decides.

@@ -20,8 +20,15 @@ in
 
     systemd.services.nixvf-host-files = lib.mkIf (config.nixvf.maxHostFiles != null) (mkUnit {
       description = "Bound of the files that the host holds open for this VM";
-      wantedBy = [ "multi-user.target" ];
-      serviceConfig.Restart = "always";
+      # Before anything that may walk through the store.
+      wantedBy = [ "sysinit.target" ];
+      before = [ "shutdown.target" ];
+      conflicts = [ "shutdown.target" ];
+      unitConfig.DefaultDependencies = false;
+      serviceConfig = {
+        Restart = "always";
+        Nice = -20; # it must look while others keep the CPUs busy
+      };
       script = ''
         set -- ${toString config.nixvf.maxHostFiles}
         ${builtins.readFile ./host-files.sh}

@@ -79,9 +79,10 @@ in
       default = 32768;
       description = ''
         How many files of shares the guest's kernel may remember. The VMM holds each
-        of them open on the host, where macOS allows a process some 60,000 or more; when
-        a walk through the store comes to more than this, those that nobody uses are
-        forgotten, and looked up anew when they are needed. With `null` nothing is
+        of them open on the host. When a walk through the store comes to more than this,
+        the guest forgets those that nobody uses, and looks them up again when they are
+        needed. A host that can hold less than twice as many lowers the bound at each
+        start (`nixvf.host-files=` on the kernel's command line). With `null` nothing is
         forgotten.
       '';
     };

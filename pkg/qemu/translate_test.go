@@ -163,6 +163,8 @@ func TestDaemonCommand(t *testing.T) {
 		{"Rust, read-only", rustHelp + "--readonly", Served{ReadOnly: true, Root: true}, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=auto", "unshare"},
 		{"old Rust, read-only", rustHelp, Served{ReadOnly: true, Root: true}, "unshare --mount sh -c", "--readonly"},
 		{"old Rust, not root", rustHelp, Served{ReadOnly: true}, "unshare --mount --map-root-user sh -c " + readOnlyMount + " sh /d /v", "cache=always"},
+		{"Rust, handles", rustHelp + "--inode-file-handles", Served{Root: true}, "/v --fd=3 --shared-dir=/d --sandbox=chroot --cache=auto --log-level=warn --inode-file-handles=prefer --modcaps=+dac_read_search", "readonly"},
+		{"Rust, handles, not root", rustHelp + "--inode-file-handles", Served{}, "/v --fd=3 --shared-dir=/d --sandbox=none --cache=auto --log-level=warn", "handles"},
 		{"Rust, not root", rustHelp + "--readonly", Served{ReadOnly: true, Store: true}, "/v --fd=3 --shared-dir=/d --sandbox=none --cache=always", "unshare"},
 	}
 	for _, tt := range tests {

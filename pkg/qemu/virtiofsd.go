@@ -10,6 +10,7 @@ type Daemon struct {
 	Path     string
 	Rust     bool // the Rust implementation; else the C one that QEMU had until 8.0
 	ReadOnly bool // it knows --readonly
+	Handles  bool // it can keep handles of files, in the place of descriptors
 }
 
 // Daemons are the places where distributions install virtiofsd outside PATH.
@@ -23,6 +24,7 @@ func NewDaemon(path, help string, uid int) (Daemon, error) {
 		Path:     path,
 		Rust:     strings.Contains(help, "--shared-dir"),
 		ReadOnly: strings.Contains(help, "--readonly"),
+		Handles:  strings.Contains(help, "--inode-file-handles"),
 	}
 	switch {
 	case strings.Contains(help, "setgroups"), !d.Rust && strings.Contains(help, "-o source=") && uid != 0:
@@ -84,6 +86,11 @@ func (d Daemon) serve(s Served) []string {
 	cmd := []string{d.Path, "--fd=3", "--shared-dir=" + s.Dir, "--sandbox=" + sandbox, "--cache=" + cache, "--log-level=warn"}
 	if s.ReadOnly && d.ReadOnly {
 		cmd = append(cmd, "--readonly")
+	}
+	// Only root may open files by their handles (open_by_handle_at(2)), and
+	// virtiofsd gives that right away unless it is told not to.
+	if s.Root && d.Handles {
+		cmd = append(cmd, "--inode-file-handles=prefer", "--modcaps=+dac_read_search")
 	}
 	return cmd
 }

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// maxKernelCommandLine is the longest command line that kernels keep whole, in
+// MaxCmdline is the longest command line that kernels keep whole, in
 // bytes: COMMAND_LINE_SIZE is 2048 on arm64 and x86, with the NUL at the end.
-const maxKernelCommandLine = 2047
+const MaxCmdline = 2047
 
 // hvc0 makes the guest's first virtio console, which is vfkit's serial port,
 // the kernel's console.
@@ -30,9 +30,9 @@ func (b *builder) kernelCommandLine() string {
 		params = append(params, b.param("regInfo", b.boot.RegInfo))
 	}
 	line := strings.Join(append(params, more...), " ")
-	if len(line) > maxKernelCommandLine {
+	if len(line) > MaxCmdline {
 		b.fail(fmt.Errorf("kernel-params: the kernel's command line is %d bytes long, which is more than %d",
-			len(line), maxKernelCommandLine))
+			len(line), MaxCmdline))
 	}
 	return line
 }
