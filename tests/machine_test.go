@@ -104,6 +104,9 @@ var machineChecks = map[string]func(realMachine) bool{
 	"ownStageOne": func(m realMachine) bool {
 		return hasEach(m.StageOne, "console", "data", "empty", "first", "port", "root") && len(m.Notes) == 0
 	},
+	"ownPool": func(m realMachine) bool {
+		return hasEach(m.StageOne, "create-tank", "rollback") && len(m.Notes) == 0
+	},
 	"otherStageOne": func(m realMachine) bool {
 		return slices.Contains(m.StageOne, "forced") && len(m.Notes) == 4 && !slices.ContainsFunc(m.StageOne, func(name string) bool {
 			return name == "roll" || name == "stranger" || name == "tpm" || name == "volume"

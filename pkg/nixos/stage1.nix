@@ -74,14 +74,15 @@ let
     || lib.hasPrefix "dev-" unit && lib.hasSuffix ".device" unit && isOthers (pathOf unit);
   namesOthers =
     text:
-    lib.any (device: lib.hasInfix device text) [
-      "/dev/disk/by-"
-      "/dev/mapper/"
-      "/dev/nvme"
-      "/dev/sd"
-      "zfs rollback"
-    ]
-    && !(lib.any (disk: lib.hasInfix disk text) ownDisks);
+    lib.hasInfix "zfs rollback" text && !(lib.elem "zfs" types)
+    ||
+      lib.any (device: lib.hasInfix device text) [
+        "/dev/disk/by-"
+        "/dev/mapper/"
+        "/dev/nvme"
+        "/dev/sd"
+      ]
+      && !(lib.any (disk: lib.hasInfix disk text) ownDisks);
 
   isOut =
     service:

@@ -328,6 +328,25 @@
             ];
           })
         ];
+        # A VM with a pool of its own, that is rolled back as the real machine's is.
+        ownPool = [
+          {
+            networking.hostId = "deadbeef";
+            boot.initrd.systemd.enable = lib.mkForce true;
+            boot.initrd.systemd.services.rollback = {
+              after = [ "zfs-import-tank.service" ];
+              script = "zfs rollback -r tank/root@blank";
+            };
+          }
+          (vm {
+            virtualisation.fileSystems."/var/lib" = {
+              device = "tank/root";
+              fsType = "zfs";
+            };
+            boot.initrd.systemd.services.create-tank.script = "zpool create tank /dev/vdb";
+            virtualisation.emptyDiskImages = [ 512 ];
+          })
+        ];
         otherStageOne = [
           (vm {
             boot.initrd.systemd.enable = lib.mkForce true;

@@ -147,6 +147,7 @@ in
       dhcpcd.extraConfig = lines;
       useDHCP = bool true;
       useNetworkd = bool false;
+      hostId = string;
       hostName = option types.str "nixos";
     };
     nix.enable = bool true;
