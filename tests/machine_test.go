@@ -108,8 +108,8 @@ var machineChecks = map[string]func(realMachine) bool{
 		return hasEach(m.StageOne, "create-tank", "rollback") && len(m.Notes) == 0
 	},
 	"otherStageOne": func(m realMachine) bool {
-		return slices.Contains(m.StageOne, "forced") && len(m.Notes) == 4 && !slices.ContainsFunc(m.StageOne, func(name string) bool {
-			return name == "roll" || name == "stranger" || name == "tpm" || name == "volume"
+		return slices.Contains(m.StageOne, "forced") && len(m.Notes) == 5 && !slices.ContainsFunc(m.StageOne, func(name string) bool {
+			return name == "roll" || name == "stranger" || name == "tpm" || name == "volume" || name == "wipe"
 		})
 	},
 	"otherCard": func(m realMachine) bool {

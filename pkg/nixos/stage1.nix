@@ -26,7 +26,6 @@ let
     )
     ++ [
       "/dev/disk/by-label/nixos"
-      "/dev/vd"
     ]
     ++ map (serial: "/dev/disk/by-id/virtio-${serial}") serials;
   isOwn = path: lib.elem path ownDisks || lib.hasPrefix "/dev/vd" path;
@@ -54,8 +53,12 @@ let
         "bus"
         "char"
         "dri"
+        "fd"
+        "hugepages"
         "input"
+        "mqueue"
         "net"
+        "pts"
         "serial"
         "shm"
         "snd"
@@ -74,15 +77,12 @@ let
     || lib.hasPrefix "dev-" unit && lib.hasSuffix ".device" unit && isOthers (pathOf unit);
   namesOthers =
     text:
+    let
+      devices = lib.filter lib.isList (builtins.split "(/dev/[A-Za-z0-9_./:@+-]+)" text);
+      paths = lib.concatLists devices;
+    in
     lib.hasInfix "zfs rollback" text && !(lib.elem "zfs" types)
-    ||
-      lib.any (device: lib.hasInfix device text) [
-        "/dev/disk/by-"
-        "/dev/mapper/"
-        "/dev/nvme"
-        "/dev/sd"
-      ]
-      && !(lib.any (disk: lib.hasInfix disk text) ownDisks);
+    || lib.any isOthers paths && !(lib.any isOwn paths);
 
   isOut =
     service:

@@ -313,6 +313,7 @@
             boot.initrd.systemd.enable = lib.mkForce true;
             boot.initrd.systemd.services = {
               console.after = [ "dev-hvc0.device" ];
+              console.script = "echo >/dev/pts/0 2>/dev/null";
               data.requires = [ "dev-disk-by\\x2did-virtio\\x2dmy\\x2ddata.device" ];
               empty.script = "mkfs.ext4 /dev/disk/by-id/virtio-empty0";
               first.bindsTo = [ "dev-vda.device" ];
@@ -359,6 +360,7 @@
               stranger.after = [ "dev-disk-by\\x2did-virtio\\x2dstranger.device" ];
               tpm.requires = [ "dev-tpmrm0.device" ];
               volume.after = [ "dev-pool-root.device" ];
+              wipe.script = "mount /dev/root_vg/root /mnt 2>/dev/null";
             };
           })
         ];
