@@ -82,6 +82,7 @@ func (s *session) watchRestarts() {
 	var written uint64
 	start := time.Now()
 	s.machine.vmm.watch(s.vmm.Done(), func() {
+		s.restarts.Add(1)
 		time.Sleep(outputDelay)
 		if reason, _, panicked := s.output.Panic(); panicked {
 			s.raise(panicError(reason), true)

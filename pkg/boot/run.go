@@ -31,10 +31,11 @@ type session struct {
 	helpers  []*child.Process
 	failed   chan *child.Process // a helper that ended first
 	logs     []*os.File
-	notes    chan string // what others have to say
-	stalled  atomic.Bool // the guest is paused for want of room for a disk
-	forced   int         // the exit status when it was ended by force, else 0
-	refused  sync.Once   // the VMM does not ask the guest to stop, and that is said
+	notes    chan string  // what others have to say
+	stalled  atomic.Bool  // the guest is paused for want of room for a disk
+	restarts atomic.Int32 // how often the guest has started anew
+	forced   int          // the exit status when it was ended by force, else 0
+	refused  sync.Once    // the VMM does not ask the guest to stop, and that is said
 	started  time.Time
 	record   instance.Record // what others may know of it
 	stopping

@@ -28,7 +28,7 @@ func (s *session) tellTrouble() {
 		if s.pty.Attended() || console.IsUp(output) {
 			return
 		}
-		if trouble, found := console.FindTrouble(output); found {
+		if trouble, found := console.FindTrouble(output, int(s.restarts.Load())); found {
 			s.tell("the guest does not come up: %s; the console said last: %q", trouble.What, trouble.Last)
 			s.tell("hint: boot with nixvf-args --kernel-param systemd.log_target=console to see why; " +
 				"virtualisation.vmVariant.boot.initrd.systemd.emergencyAccess = true lets you into stage 1's emergency mode")

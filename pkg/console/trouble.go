@@ -15,8 +15,12 @@ type Trouble struct {
 // jobPatience is how many minutes a job without limit may take to start.
 const jobPatience = 3
 
-// maxWelcomes is how often a boot greets, once a stage, and more than that.
-const maxWelcomes = 3
+// maxWelcomes is how often a boot greets, once a stage, and more than that;
+// maxRestarts how often a guest may start anew before it has come up.
+const (
+	maxWelcomes = 3
+	maxRestarts = 2
+)
 
 var (
 	// isUp is what a guest says that has come up, or that somebody uses: a login
@@ -25,18 +29,22 @@ var (
 	// Systemd's words (src/systemd-sulogin-shell, src/core/crash-handler.c,
 	// src/core/manager.c) and those of NixOS's scripted stage 1.
 	emergency = regexp.MustCompile(`^You are in emergency mode\.|^An error occurred in stage 1 of the boot process`)
-	frozen    = regexp.MustCompile(`Freezing execution\.?$`)
-	waiting   = regexp.MustCompile(`(?:Job |A start job is running for )(.+?)(?:/start running)? \((?:(\d+)h )?(?:(\d+)min )?(?:\d+s )?/ no limit\)$`)
-	welcome   = regexp.MustCompile(`^Welcome to .*!$`)
-	failed    = regexp.MustCompile(`^\[ *(?:FAILED|DEPEND|TIME) *\] |Timed out waiting for|Failed to `)
+	// What the first process says goes to the journal once that is there, and
+	// only the journal's service, when it finds nobody to tell that it lives,
+	// speaks on the console.
+	frozen  = regexp.MustCompile(`Freezing execution\.?$|systemd-journald\[\d+\]: Failed to send WATCHDOG=1 notification message: Connection refused`)
+	waiting = regexp.MustCompile(`(?:Job |A start job is running for )(.+?)(?:/start running)? \((?:(\d+)h )?(?:(\d+)min )?(?:\d+s )?/ no limit\)$`)
+	welcome = regexp.MustCompile(`^(?:Welcome to|Booting initrd of) .*[!.]$`)
+	failed  = regexp.MustCompile(`^\[ *(?:FAILED|DEPEND|TIME) *\] |Timed out waiting for|Failed to `)
 )
 
 // IsUp reports whether the output shows that the guest has come up.
 func IsUp(output []byte) bool { return isUp.Match(output) }
 
 // FindTrouble looks in the output of a guest that boots for what keeps it from
-// coming up.
-func FindTrouble(output []byte) (Trouble, bool) {
+// coming up. It has started anew so many times, as far as the VMM tells: it may
+// do so before the console shows anything of its first process.
+func FindTrouble(output []byte, restarts int) (Trouble, bool) {
 	lines := Lines(output, strings.Count(string(output), "\n")+1)
 	welcomes := 0
 	for i, line := range lines {
@@ -49,7 +57,7 @@ func FindTrouble(output []byte) (Trouble, bool) {
 			welcomes++
 		}
 	}
-	if welcomes > maxWelcomes {
+	if welcomes > maxWelcomes || restarts > maxRestarts {
 		return Trouble{"it begins its boot again and again", lastFailure(lines)}, true
 	}
 	return endless(lines)

@@ -1,6 +1,9 @@
 package console
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestFindTrouble(t *testing.T) {
 	const (
@@ -17,6 +20,8 @@ func TestFindTrouble(t *testing.T) {
 		{"scripted stage 1", "mount: no such device\r\nAn error occurred in stage 1 of the boot process, which must mount the\r\n",
 			"it is in emergency mode", "mount: no such device"},
 		{"frozen", "[    3.1] systemd[1]: Freezing execution.\r\n", "its first process has stopped", "[    3.1] systemd[1]: Freezing execution."},
+		{"frozen, once the journal was there", "[  147.9] systemd-journald[103]: Failed to send WATCHDOG=1 notification message: Connection refused\r\n",
+			"its first process has stopped", "[  147.9] systemd-journald[103]: Failed to send WATCHDOG=1 notification message: Connection refused"},
 		{"frozen, on the console", "[!!!!!!] Failed to start, freezing.\r\n[    3.1] x\r\n", "", ""},
 		{"a job with a limit", boot + job + "5min 2s / 10min 31s)", "", ""},
 		{"a job that has just begun", boot + job + "59s / no limit)", "", ""},
@@ -30,9 +35,11 @@ func TestFindTrouble(t *testing.T) {
 			"[*** ] A start job is running for /dev/sda (4min 1s / no limit)"},
 		{"again and again", boot + boot + boot + timedOut + boot, "it begins its boot again and again",
 			"[ TIME ] Timed out waiting for device /dev/disk/by-label/nixos."},
+		{"again and again, newer systemd", strings.Repeat("\x1b[0;1;39mBooting initrd of \x1b[0m\x1b[0;38;2;126mNixOS 26.11 (Zokor)\x1b[0m.\x1b[0m\r\n", 4),
+			"it begins its boot again and again", "Booting initrd of NixOS 26.11 (Zokor)."},
 	}
 	for _, tt := range tests {
-		got, found := FindTrouble([]byte(tt.output))
+		got, found := FindTrouble([]byte(tt.output), 0)
 		if found != (tt.what != "") || got.What != tt.what || got.Last != tt.last {
 			t.Errorf("%s: %+v, %v", tt.name, got, found)
 		}
@@ -48,6 +55,16 @@ func TestIsUp(t *testing.T) {
 	} {
 		if got := IsUp([]byte(output)); got != want {
 			t.Errorf("%q: %v", output, got)
+		}
+	}
+}
+
+// TestRestarts: a guest that starts anew before its first process speaks.
+func TestRestarts(t *testing.T) {
+	for restarts, want := range []bool{false, false, false, true} {
+		got, found := FindTrouble([]byte("[    1.0] x\r\n"), restarts)
+		if found != want || found && got != (Trouble{"it begins its boot again and again", "[    1.0] x"}) {
+			t.Errorf("%d: %+v, %v", restarts, got, found)
 		}
 	}
 }

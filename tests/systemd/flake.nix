@@ -74,22 +74,31 @@
         fsType = "ext4";
         options = [ "x-systemd.device-timeout=${timeout}" ];
       };
-      stage1 = script: {
+      # While there is a console, in stage 1: before the journal is there, which takes what the first process says from
+      # then on, and after that.
+      stage1 = order: script: {
         boot.initrd.systemd.services.guest-ends = {
           inherit script;
           wantedBy = [ "initrd.target" ];
           unitConfig.DefaultDependencies = false;
           serviceConfig.Type = "oneshot";
-        };
+        }
+        // order;
       };
+      early = {
+        after = [ "systemd-modules-load.service" ];
+        before = [ "systemd-journald.service" ];
+      };
+      late.after = [ "basic.target" ];
       configurations = {
         memory = { };
         disk = vm { virtualisation.writableStoreUseTmpfs = false; };
         # Those that do not come up.
         waits = vm { virtualisation.fileSystems."/data" = missing "0"; };
         emergency = vm { virtualisation.fileSystems."/data" = missing "1s"; };
-        freezes = stage1 "kill -SEGV 1";
-        restarts = stage1 "systemctl reboot --force --force";
+        freezes = stage1 early "kill -SEGV 1";
+        freezesLate = stage1 late "kill -SEGV 1";
+        restarts = stage1 late "systemctl reboot --force --force";
       };
     in
     {

@@ -50,10 +50,20 @@ let
         }
       '') (lib.filter keep config.system.build.fileSystems)
     );
+  # What is here and matters, which is little: a kernel has a hundred terminals besides.
+  coldplug = {
+    "system/systemd-udev-trigger.service.d/guest.conf".text = ''
+      [Service]
+      ExecStart=
+      ExecStart=-udevadm trigger --action=add --subsystem-match=block --subsystem-match=misc --subsystem-match=pci --subsystem-match=virtio
+      ExecStart=-udevadm trigger --action=add --subsystem-match=tty --sysname-match=hvc*
+    '';
+  };
   inInitrd = fs: lib.elem "x-initrd.mount" fs.options;
 
   stage1 = tree "stage-1" (
     units config.boot.initrd.systemd.services
+    // coldplug
     // {
       "system/sysroot-run.mount".text = ''
         [Unit]
@@ -101,6 +111,7 @@ let
 
   etcSystemd = tree "etc-systemd" (
     units config.systemd.services
+    // coldplug
     # What Debian has and NixOS has not, or makes itself, and what nothing here needs.
     // lib.genAttrs (map (name: "system/${name}") [
       "cryptsetup.target"
