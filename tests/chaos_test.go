@@ -25,7 +25,7 @@ var deadly = []syscall.Signal{
 }
 
 // TestChaos kills nixvf-boot, QEMU or a helper at a random moment with a random
-// signal. NIXVF_SEED repeats a run.
+// signal, after something has befallen the VM. NIXVF_SEED repeats a run.
 func TestChaos(t *testing.T) {
 	needGuest(t)
 	if os.Getenv("NIXVF_FULL") == "" {
@@ -38,6 +38,7 @@ func TestChaos(t *testing.T) {
 	t.Logf("NIXVF_SEED=%d repeats this run", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	tr := newTrial(t)
+	smallDisk(t, filepath.Join(tr.dir, "state"), 400)
 	document := guestDocument(tr)
 	boot := filepath.Join(bin, "nixvf-boot")
 	ends := map[string]int{}
@@ -50,10 +51,11 @@ func TestChaos(t *testing.T) {
 			delay /= 4
 		}
 		time.Sleep(delay)
+		befell := tr.befall(s, random)
 		kind := []string{"nixvf-boot", "qemu-system-", "virtiofsd"}[random.IntN(3)]
 		sig := deadly[random.IntN(len(deadly))]
 		killed := tr.kill(random, kind, sig)
-		what := fmt.Sprintf("VM %d, %v to %s after %v", round, sig, kind, delay)
+		what := fmt.Sprintf("VM %d, %s, then %v to %s after %v", round, befell, sig, kind, delay)
 		if !killed {
 			what += ", of which there was none"
 		}
