@@ -133,10 +133,17 @@ func TestMess(t *testing.T) {
 	document, env := standInDocument(t)
 	s := onScreen(t, document, append(env, "VZ_GUEST=mess"), filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 	s.expect("stand-in guest is up\r\n")
+	s.lag.Store(int64(100 * time.Millisecond)) // they come when the VM has ended
 	s.press("\x1d.")
 	s.expect("red")
 	s.expect("\x1b[?1002l\x1b[?1006l\x1b[?1049l\x1b[?2004l\x1b[0m")
 	s.end(0)
+	time.Sleep(time.Second) // in which all would have come
+	raw := s.modes
+	raw.Lflag &^= unix.ICANON // of a line that has not ended nothing could be read
+	if err := unix.IoctlSetTermios(int(s.slave.Fd()), unix.TCSETS, &raw); err != nil {
+		t.Fatal(err)
+	}
 	if n, err := unix.IoctlGetInt(int(s.slave.Fd()), unix.TIOCINQ); err != nil || n > 0 {
 		t.Errorf("%d bytes are left for the shell (%v)", n, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // answers are what an xterm says by itself, by what it is asked (ctlseqs.html).
@@ -39,6 +40,7 @@ func (s *screen) answer(output []byte) {
 			return
 		}
 		s.asked = s.asked[at+len(first):]
+		time.Sleep(time.Duration(s.lag.Load()))
 		_, _ = s.master.WriteString(answers[first]) // when the test has ended it fails
 	}
 }

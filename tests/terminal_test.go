@@ -36,6 +36,7 @@ type screen struct {
 	mu     sync.Mutex
 	seen   bytes.Buffer
 	all    bytes.Buffer // from the beginning
+	lag    atomic.Int64 // how long an answer takes
 	frozen atomic.Bool  // it takes no output
 }
 
