@@ -33,7 +33,7 @@ var (
 	// only the journal's service, when it finds nobody to tell that it lives,
 	// speaks on the console.
 	frozen  = regexp.MustCompile(`Freezing execution\.?$|systemd-journald\[\d+\]: Failed to send WATCHDOG=1 notification message: Connection refused`)
-	waiting = regexp.MustCompile(`(?:Job |A start job is running for )(.+?)(?:/start running)? \((?:(\d+)h )?(?:(\d+)min )?(?:\d+s )?/ no limit\)$`)
+	waiting = regexp.MustCompile(`(?:Job |A start job is running for )(.+?)(?:/start running|(…)[^ …]* running)? \((?:(\d+)h )?(?:(\d+)min )?(?:\d+s )?/ no limit\)$`)
 	welcome = regexp.MustCompile(`^(?:Welcome to|Booting initrd of) .*[!.]$`)
 	failed  = regexp.MustCompile(`^\[ *(?:FAILED|DEPEND|TIME) *\] |Timed out waiting for|Failed to `)
 )
@@ -73,11 +73,11 @@ func endless(lines []string) (Trouble, bool) {
 	if match == nil {
 		return Trouble{}, false
 	}
-	minutes, _ := strconv.Atoi(match[3])
-	if match[2] == "" && minutes < jobPatience {
+	minutes, _ := strconv.Atoi(match[4])
+	if match[3] == "" && minutes < jobPatience {
 		return Trouble{}, false
 	}
-	return Trouble{"it waits without limit for " + match[1], last}, true
+	return Trouble{"it waits without limit for " + match[1] + match[2], last}, true
 }
 
 // lastFailure returns the last line that tells of one, or else the last line.

@@ -28,6 +28,8 @@ func TestFindTrouble(t *testing.T) {
 		{"a job of two minutes", boot + job + "2min 59s / no limit)", "", ""},
 		{"a job without limit", boot + job + "3min 1s / no limit)", "it waits without limit for dev-sda.device",
 			"[ ***  ] (1 of 2) Job dev-sda.device/start running (3min 1s / no limit)"},
+		{"a job whose name is cut", boot + "[ ***  ] Job dev-disk-by\\x2dlabel-missing.de…tart running (3min 1s / no limit)",
+			`it waits without limit for dev-disk-by\x2dlabel-missing.de…`, `[ ***  ] Job dev-disk-by\x2dlabel-missing.de…tart running (3min 1s / no limit)`},
 		{"a job of hours", boot + job + "1h 2min / no limit)", "it waits without limit for dev-sda.device",
 			"[ ***  ] (1 of 2) Job dev-sda.device/start running (1h 2min / no limit)"},
 		{"a job that has ended", boot + job + "3min 1s / no limit)\r\n[  OK  ] Found device.\r\n", "", ""},
