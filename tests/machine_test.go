@@ -216,7 +216,7 @@ func TestNoConflict(t *testing.T) {
 			t.Fatal(err)
 		}
 		expr := fmt.Sprintf(`let
-			nixpkgs = builtins.getFlake "path:%s";
+			nixpkgs = builtins.getFlake "%s";
 			all = ((import %s/samples/flake.nix).outputs { inherit nixpkgs; }).nixosConfigurations;
 		in builtins.mapAttrs (name: import %s/test/conflicts.nix nixpkgs.lib) {
 			inherit (all) "topLevel-%s";

@@ -93,7 +93,7 @@ func TestModule(t *testing.T) {
 // systems and settings with what the stand-in does.
 func checkStandIn(t *testing.T, nixpkgs string, samples map[string]inspection) {
 	t.Helper()
-	release := string(nix(t, "eval", "--raw", "path:"+nixpkgs+"#lib.trivial.release"))
+	release := string(nix(t, "eval", "--raw", nixpkgs+"#lib.trivial.release"))
 	var want map[string]inspection
 	if err := json.Unmarshal([]byte(read(t, "nixpkgs/golden.json")), &want); err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestRefused(t *testing.T) {
 func evalSample(samples, name, nixpkgs string) (stdout, stderr string, status int) {
 	var out, messages bytes.Buffer
 	cmd := exec.Command(filepath.Join(bin, "nixvf-eval"), "-v", "path:"+samples+"#"+name,
-		"--", "--override-input", "nixpkgs", "path:"+nixpkgs)
+		"--", "--override-input", "nixpkgs", nixpkgs)
 	cmd.Stdout, cmd.Stderr = &out, &messages
 	err := cmd.Run()
 	if cmd.ProcessState == nil {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/nixvf/nixvf/pkg/nixos"
@@ -20,7 +21,7 @@ import (
 // samples are the sample configurations, with nixvf's wrapper flake over them.
 type samples struct {
 	dir     string // holds them
-	nixpkgs string // what they are evaluated on
+	nixpkgs string // the flake that they are evaluated on
 	// The stand-in evaluates each of them for these releases, in one process; a real
 	// nixpkgs has one release, whatever the samples' names say, and is large.
 	releases []string
@@ -36,21 +37,32 @@ func onEach(t *testing.T, test func(t *testing.T, s samples)) {
 	}
 	t.Run("stand-in", func(t *testing.T) {
 		dir := samplesDir(t)
-		test(t, samples{dir, filepath.Join(dir, "stand-in"), []string{"25.11", "26.05", "26.11"}, 1000})
+		test(t, samples{dir, "path:" + filepath.Join(dir, "stand-in"), []string{"25.11", "26.05", "26.11"}, 1000})
 	})
 	t.Run("nixpkgs", func(t *testing.T) {
-		nixpkgs := os.Getenv("NIXPKGS")
-		if nixpkgs == "" {
+		if os.Getenv("NIXPKGS") == "" {
 			t.Skip("NIXPKGS names no checkout of nixpkgs")
 		}
-		var flake struct{ Path string }
-		if err := json.Unmarshal(nix(t, "flake", "metadata", "--json", "path:"+nixpkgs), &flake); err != nil {
+		flake, err := realNixpkgs()
+		if err != nil {
 			t.Fatal(err)
 		}
-		// Each nix has a cache of its own here, and would copy a directory elsewhere again.
-		test(t, samples{samplesDir(t), flake.Path, []string{"26.05"}, 6})
+		test(t, samples{samplesDir(t), flake, []string{"26.05"}, 6})
 	})
 }
+
+// realNixpkgs returns the flake in $NIXPKGS, with its hash: each nix has a cache of
+// its own in these tests, and would read the tree again.
+var realNixpkgs = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("nix", "--extra-experimental-features", "nix-command flakes",
+		"flake", "metadata", "--json", "path:"+os.Getenv("NIXPKGS")).Output()
+	if err != nil {
+		return "", err
+	}
+	var flake struct{ URL string }
+	err = json.Unmarshal(out, &flake)
+	return flake.URL, err
+})
 
 // real reports whether they are evaluated on a real nixpkgs.
 func (s samples) real() bool { return len(s.releases) == 1 }
@@ -95,7 +107,7 @@ func (s samples) eval(t *testing.T, apply string, to any) {
 	}
 	cmd := exec.Command("nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json",
 		"--no-write-lock-file", "path:"+wrapper+"#lib", "--apply", apply,
-		"--override-input", "target/nixpkgs", "path:"+s.nixpkgs)
+		"--override-input", "target/nixpkgs", s.nixpkgs)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
