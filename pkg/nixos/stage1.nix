@@ -49,6 +49,8 @@ let
     builtins.match "/dev/(bcache|dm-|gpt-auto-|hd|md|mmcblk|nbd|nvme|rbd|sd|sr|xvd|zd)[^/]*" path != null
     ||
       lib.length parts > 3
+      # A directory of them is none.
+      && builtins.match "/dev/disk/by-[a-z]+/?" path == null
       && !(lib.elem (lib.elemAt parts 2) [
         "bus"
         "char"

@@ -336,7 +336,8 @@
             boot.initrd.systemd.enable = lib.mkForce true;
             boot.initrd.systemd.services.rollback = {
               after = [ "zfs-import-tank.service" ];
-              script = "zfs rollback -r tank/root@blank";
+              # A directory that is searched for disks, as NixOS's own zfs-import-tank does, is none.
+              script = "zpool import -d /dev/disk/by-id tank; zfs rollback -r tank/root@blank";
             };
           }
           (vm {
