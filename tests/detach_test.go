@@ -307,7 +307,7 @@ func TestDetachKeys(t *testing.T) {
 	v.end(0)
 
 	v = attach()
-	v.expect("nixvf-boot: vm-1 is not running, or has no console to attach to: ")
+	v.expect("nixvf-boot: vm-1 is not running\r\n")
 	v.end(1)
 	log, err := os.ReadFile(filepath.Join(filepath.Dir(document), "state/nixvf/vm-1/console.log"))
 	if want := "abcdasked to Stop\r\n"; err != nil || string(log) != want {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/sockets"
 )
@@ -124,9 +125,16 @@ func TestEavesdropper(t *testing.T) {
 	out := eavesdrop(t, dir)
 
 	boot := filepath.Join(bin, "nixvf-boot")
+	l, err := lock.Take(at.Lock()) // as if it ran
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := onScreen(t, document, env, boot, "attach", "vm-1")
-	s.expect("is not running, or has no console to attach to: " + dir + ": belongs to another user")
+	s.expect("has no console to attach to: " + dir + ": belongs to another user")
 	s.end(1)
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
 	vm, status, said = detach(t, document, env, "--vmm", "vfkit")
 	if status != 0 {
 		t.Fatalf("with the name taken: status %d, %q", status, said)

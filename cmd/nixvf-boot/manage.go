@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/term"
@@ -17,6 +18,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/instance"
 	"github.com/nixvf/nixvf/pkg/nix"
+	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/preflight"
 )
 
@@ -52,7 +54,7 @@ func (a *attachCommand) run(_ context.Context, _ *cli.Tool, c boot.Config) error
 type stopCommand struct {
 	ID          []string      `arg:"" help:"The VMs."`
 	Force       bool          `help:"End them at once, as pulling the plug does."`
-	StopTimeout time.Duration `default:"60s" help:"How long a guest may take before it is forced (${default}). A shorter time that the VM was started with goes before."`
+	StopTimeout time.Duration `placeholder:"TIME" help:"How long a guest may take before it is forced, if that is less than what its VM was started with."`
 }
 
 // run stops all VMs at once. The status is that of the first that did not stop
@@ -61,7 +63,7 @@ func (s *stopCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error
 	if s.StopTimeout < 0 {
 		return fault.Usage(fmt.Errorf("--stop-timeout: %v lies before the request to stop", s.StopTimeout))
 	}
-	vms, err := find(c, s.ID)
+	vms, err := each(c, instance.Find, s.ID)
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,7 @@ func (s *stopCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error
 			outcomes[i] <- nil
 			continue
 		}
-		go func() { outcomes[i] <- outcome(instance.Stop(ctx, vm, s.StopTimeout, s.Force)) }()
+		go func() { outcomes[i] <- s.stop(ctx, vm) }()
 	}
 	var errs []error
 	for _, o := range outcomes {
@@ -82,36 +84,49 @@ func (s *stopCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error
 	return errors.Join(errs...)
 }
 
-// find returns the VMs that the user means.
-func find(c boot.Config, words []string) ([]instance.VM, error) {
+func (s *stopCommand) stop(ctx context.Context, vm instance.VM) error {
+	if s.Force {
+		return instance.Force(ctx, vm)
+	}
+	return outcome(instance.Stop(ctx, vm, s.StopTimeout))
+}
+
+// each returns the VMs that the user means, each once.
+func each(c boot.Config, find func(place.Host, string) (instance.VM, error), words []string) ([]instance.VM, error) {
 	var vms []instance.VM
 	var errs []error
 	for _, word := range words {
-		vm, err := instance.Find(c.Host, word)
-		vms, errs = append(vms, vm), append(errs, err)
+		vm, err := find(c.Host, word)
+		if !slices.ContainsFunc(vms, func(v instance.VM) bool { return v.ID == vm.ID }) {
+			vms = append(vms, vm)
+		}
+		errs = append(errs, err)
 	}
 	return vms, errors.Join(errs...)
 }
 
 type waitCommand struct {
-	ID      string        `arg:"" help:"The VM."`
-	For     string        `enum:"stopped,running" default:"stopped" help:"Until it has stopped, or is running (${default})."`
-	Timeout time.Duration `placeholder:"TIME" help:"Give up after this time, with status 124."`
+	ID      string         `arg:"" help:"The VM."`
+	For     string         `enum:"stopped,running" default:"stopped" help:"Until it has stopped, or is running (${default}), for which it need not be there yet."`
+	Timeout *time.Duration `placeholder:"TIME" help:"Give up after this time, with status 124."`
 }
 
 func (w *waitCommand) run(ctx context.Context, _ *cli.Tool, c boot.Config) error {
-	vm, err := instance.Find(c.Host, w.ID)
-	if err != nil {
-		return err
-	}
-	if w.Timeout > 0 {
-		late := fault.Exit(fmt.Errorf("%s: it is not %s after %v", vm.ID, w.For, w.Timeout), 124)
+	if w.Timeout != nil {
+		if *w.Timeout < 0 {
+			return fault.Usage(fmt.Errorf("--timeout: %v lies before now", *w.Timeout))
+		}
+		late := fault.Exit(fmt.Errorf("%s: it is not %s after %v", w.ID, w.For, *w.Timeout), 124)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.Timeout, late)
+		ctx, cancel = context.WithTimeoutCause(ctx, *w.Timeout, late)
 		defer cancel()
 	}
 	if w.For == "running" {
-		return vm.AwaitRunning(ctx)
+		return instance.AwaitRunning(ctx, c.Host, w.ID)
+	}
+	vm, err := instance.Find(c.Host, w.ID)
+	if err != nil {
+		return err
 	}
 	return vm.AwaitEnd(ctx)
 }
@@ -133,26 +148,44 @@ func (l *logCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error 
 		return err
 	}
 	defer log.Close()
-	out, finish := t.Stdout, func() error { return nil }
+	out := t.Stdout
 	if f, ok := t.Stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		plain := &instance.Plain{W: t.Stdout} // a guest's text, which no terminal shall obey
-		out, finish = plain, plain.Close
+		out = &instance.Plain{W: t.Stdout} // a guest's text, which no terminal shall obey
 	}
+	ctx, stop := t.WhileRead(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- l.print(ctx, vm, out, log) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done(): // also while nobody takes what is printed
+		return context.Cause(ctx)
+	}
+}
+
+func (l *logCommand) print(ctx context.Context, vm instance.VM, out io.Writer, log *os.File) error {
 	if l.Follow {
-		err = vm.Follow(ctx, out, log)
-	} else {
-		_, err = io.Copy(out, log)
+		return vm.Follow(ctx, out, log)
 	}
-	return errors.Join(err, finish())
+	_, err := io.Copy(out, log)
+	if p, ok := out.(*instance.Plain); ok && err == nil {
+		err = p.Flush()
+	}
+	return err
 }
 
 type removeCommand struct {
-	ID  []string `arg:"" help:"The VMs."`
+	ID  []string `arg:"" help:"The VMs, by their whole ids."`
 	Yes bool     `short:"y" help:"Ask nothing."`
 }
 
-func (r *removeCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
-	vms, err := find(c, r.ID)
+func (r *removeCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	disks, err := c.Host.DiskLocks()
+	if err != nil {
+		return err
+	}
+	vms, err := each(c, instance.Exactly, r.ID)
 	if err != nil {
 		return err
 	}
@@ -164,7 +197,7 @@ func (r *removeCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error
 	for _, vm := range vms {
 		yes, err := r.Yes, error(nil)
 		if !yes {
-			yes, err = t.Confirm(fmt.Sprintf("Remove %s", vm.Contents()), "--yes")
+			yes, err = t.Confirm(ctx, "Remove "+vm.Contents(), "--yes")
 		}
 		if err != nil {
 			return err
@@ -172,9 +205,10 @@ func (r *removeCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error
 		if !yes {
 			continue
 		}
-		if err := boot.Remove(vm.Place(), c.UID); err != nil {
+		if err := boot.Remove(vm.Place(), disks, c.UID); err != nil {
 			return fmt.Errorf("remove: %w", err)
 		}
+		t.Say("removed %s", vm.Contents())
 	}
 	return nil
 }

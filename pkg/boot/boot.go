@@ -111,6 +111,8 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, locks.release()) }()
+	m.openRecord()
+	defer func() { m.closeRecord(status, err) }()
 	kept, err := roots.Take(ctx, m.place, m.doc.Roots)
 	if err != nil {
 		return 1, err

@@ -59,14 +59,15 @@ func ephemeral(vm place.VM) (*lock.Lock, error) {
 // be removed now, a later start tries again.
 func sweep(h place.Host, uid int) {
 	state, err := h.State()
-	if err != nil {
+	disks, noDisks := h.DiskLocks()
+	if err != nil || noDisks != nil {
 		return
 	}
 	entries, _ := os.ReadDir(state)
 	for _, e := range entries {
 		dir := filepath.Join(state, e.Name())
 		if e.IsDir() && passed(dir) {
-			_ = Remove(place.VM{ID: e.Name(), Dir: dir}, uid)
+			_ = Remove(place.VM{ID: e.Name(), Dir: dir}, disks, uid)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/sockets"
 	"github.com/nixvf/nixvf/pkg/vfkit"
@@ -83,6 +84,9 @@ func Attach(id string, c Config) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+	if held, err := lock.Look(vm.Lock()); err == nil && held == nil {
+		return 1, fmt.Errorf("%s is not running", id)
+	}
 	if console.Find(c.Stdout) == nil {
 		return 1, errors.New("attach: stdout is not a terminal")
 	}
@@ -90,7 +94,7 @@ func Attach(id string, c Config) (int, error) {
 	p := c.newPost() // the keeper looks at the terminal's size as soon as it is connected
 	f, err := c.visit(vm)
 	if err != nil {
-		return 1, fmt.Errorf("%s is not running, or has no console to attach to: %w", id, err)
+		return 1, fmt.Errorf("%s has no console to attach to: %w", id, err)
 	}
 	p.man(f)
 	defer p.leave()

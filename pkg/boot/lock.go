@@ -3,6 +3,7 @@ package boot
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/nixvf/nixvf/pkg/lock"
@@ -26,10 +27,10 @@ func (m *machine) takeLock() (*locks, error) {
 		}
 		return &locks{vm: l, remove: func() error { return removeState(m.place, m.UID) }}, nil
 	}
-	if err := os.MkdirAll(m.place.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+	l, err := m.takeOwn()
+	for try := 0; errors.Is(err, fs.ErrNotExist) && try < 10; try++ { // somebody removes the VM just now
+		l, err = m.takeOwn()
 	}
-	l, err := lock.Take(m.place.Lock())
 	var held *lock.HeldError
 	switch {
 	case errors.As(err, &held):
@@ -38,6 +39,14 @@ func (m *machine) takeLock() (*locks, error) {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	return &locks{vm: l}, nil
+}
+
+// takeOwn takes the lock in a state directory that it makes if need be.
+func (m *machine) takeOwn() (*lock.Lock, error) {
+	if err := os.MkdirAll(m.place.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	return lock.Take(m.place.Lock())
 }
 
 // takeDisks locks the VM's disks, which exist by now. Temporary ones nobody
@@ -81,5 +90,5 @@ func (l *locks) release() error {
 	if l.remove != nil {
 		errs = append(errs, l.remove())
 	}
-	return errors.Join(append(errs, l.vm.Close())...)
+	return errors.Join(append(errs, l.vm.Release())...)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 
 	"github.com/nixvf/nixvf/pkg/child"
+	"github.com/nixvf/nixvf/pkg/instance"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/place"
@@ -38,6 +39,7 @@ type machine struct {
 	cards   []*config.VirtioNet // those that are on a network of ours
 	macs    []net.HardwareAddr  // their addresses
 	vmm     vmm
+	record  *instance.Record // what others may know of it, once it has the lock
 	// shares are those that exist before the VM is prepared.
 	shares seen
 }

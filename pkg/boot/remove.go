@@ -16,8 +16,12 @@ import (
 )
 
 // Remove removes the state directory of a VM of the user uid that does not run,
-// with all that is in it, and the place of its sockets.
-func Remove(vm place.VM, uid int) (err error) {
+// with all that is in it, and the place of its sockets. disks is the directory of
+// the locks on disks: an image that another VM runs on is not removed.
+func Remove(vm place.VM, disks string, uid int) (err error) {
+	if info, err := os.Lstat(vm.Dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("%s: a link, and not the VM's directory itself", vm.Dir)
+	}
 	l, err := lock.Take(vm.Lock())
 	var held *lock.HeldError
 	switch {
@@ -29,7 +33,32 @@ func Remove(vm place.VM, uid int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := unusedDisks(vm, disks); err != nil {
+		return err
+	}
 	return removeState(vm, uid)
+}
+
+// unusedDisks reports an image in a VM's directory on which a VM runs.
+func unusedDisks(vm place.VM, disks string) error {
+	entries, err := os.ReadDir(vm.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		path := filepath.Join(vm.Dir, e.Name())
+		held, err := lock.LookImage(disks, path)
+		if err != nil {
+			return err
+		}
+		if held != nil {
+			return fmt.Errorf("disk %s: %w", path, held)
+		}
+	}
+	return nil
 }
 
 // removeState is Remove for one who has the VM's lock. The directory loses its

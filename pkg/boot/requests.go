@@ -15,9 +15,11 @@ type requests struct {
 	resized chan os.Signal
 	keys    chan string
 	lost    chan string
+	told    chan os.Signal
 }
 
-// newRequests takes over INT, TERM, HUP and QUIT. It takes PIPE too, so that a
+// newRequests takes over INT, TERM, HUP and QUIT, and USR1, by which another
+// nixvf-boot asks for the VM's end, as often as it likes. It takes PIPE too, so that a
 // console that nobody reads is an error to act on and not the end of this
 // process.
 func newRequests() *requests {
@@ -27,7 +29,9 @@ func newRequests() *requests {
 		resized: make(chan os.Signal, 1),
 		keys:    make(chan string, 4),
 		lost:    make(chan string, 1),
+		told:    make(chan os.Signal, 1),
 	}
+	signal.Notify(r.told, syscall.SIGUSR1)
 	signal.Notify(r.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	signal.Notify(r.pipe, syscall.SIGPIPE)
 	signal.Notify(r.resized, syscall.SIGWINCH)
@@ -45,6 +49,7 @@ func ask(requests chan<- string, why string) {
 
 func (r *requests) close() {
 	signal.Stop(r.signals)
+	signal.Stop(r.told)
 	signal.Stop(r.pipe)
 	signal.Stop(r.resized)
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/fault"
-	"github.com/nixvf/nixvf/pkg/instance"
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/roots"
 )
@@ -37,7 +36,6 @@ type session struct {
 	forced   int          // the exit status when it was ended by force, else 0
 	refused  sync.Once    // the VMM does not ask the guest to stop, and that is said
 	started  time.Time
-	record   instance.Record // what others may know of it
 	stopping
 	sessionConsole
 }
@@ -55,12 +53,8 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	if err := s.start(l, n); err != nil {
 		return 1, err
 	}
-	s.record = m.describeRecord(s.started, s.where())
+	s.record.Started, s.record.Console = s.started, s.where()
 	s.keepRecord()
-	defer func() {
-		s.record.Ended = &instance.End{Time: time.Now(), Status: status}
-		s.keepRecord()
-	}()
 	go s.passRoots(kept)
 	drained := s.connect()
 	go s.announce()

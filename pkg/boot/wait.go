@@ -55,6 +55,8 @@ func (s *session) wait() error {
 		case why = <-s.requests.keys:
 		case why = <-s.requests.lost:
 			person = false
+		case <-s.requests.told:
+			why, person = "nixvf-boot stop", false
 		case <-running:
 			running = nil
 			s.background()

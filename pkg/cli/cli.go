@@ -217,17 +217,23 @@ func (t *Tool) Document(ctx context.Context, what string) ([]byte, error) {
 
 // Confirm asks the user at the terminal, who says yes with "y" or "yes". Without
 // a terminal it is wrong usage, which the flag mends.
-func (t *Tool) Confirm(question, flag string) (bool, error) {
+func (t *Tool) Confirm(ctx context.Context, question, flag string) (bool, error) {
 	if !term.IsTerminal(int(t.Stdin.Fd())) {
 		return false, fault.Usage(fmt.Errorf("stdin is no terminal where this could be asked: %s? (%s says yes)", question, flag))
 	}
 	fmt.Fprintf(t.Stderr, "%s: %s? [y/N] ", t.Name, safe(question))
-	answer, err := bufio.NewReader(t.Stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
+	in, answer := bufio.NewReader(t.Stdin), make(chan string, 1)
+	go func() {
+		line, _ := in.ReadString('\n') // what cannot be read is no "yes"
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(t.Stderr)
+		return false, context.Cause(ctx)
+	case a := <-answer:
+		return a == "y" || a == "yes", nil
 	}
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes", nil
 }
 
 // Print keeps data for stdout; it is written when the command succeeds.

@@ -229,3 +229,34 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 }
+
+// TestConfirm: only "y" and "yes" mean yes, an end of the input and a signal do
+// not, and without a terminal nothing is asked.
+func TestConfirm(t *testing.T) {
+	var said bytes.Buffer
+	tool := &Tool{Name: "x", Stderr: &said, Stdin: stdin(t, "yes\n")}
+	if yes, err := tool.Confirm(t.Context(), "Remove it", "--yes"); yes || fault.Code(err) != 2 || said.Len() > 0 {
+		t.Errorf("without a terminal: %v, %v, %q", yes, err, &said)
+	}
+	for answer, want := range map[string]bool{"y\n": true, " YES \n": true, "\n": false, "yet\n": false, "\x04": false} {
+		master, slave, err := pty.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		said.Reset()
+		tool.Stdin = slave
+		if _, err := master.WriteString(answer); err != nil {
+			t.Fatal(err)
+		}
+		if yes, err := tool.Confirm(t.Context(), "Remove it", "--yes"); yes != want || err != nil || said.String() != "x: Remove it? [y/N] " {
+			t.Errorf("%q: %v, %v, %q", answer, yes, err, &said)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errUnread)
+		if yes, err := tool.Confirm(ctx, "Remove it", "--yes"); yes || err != errUnread {
+			t.Errorf("interrupted: %v, %v", yes, err)
+		}
+		master.Close()
+		slave.Close()
+	}
+}

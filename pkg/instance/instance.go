@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/fault"
@@ -28,10 +29,12 @@ type State string
 
 // States of a VM.
 const (
+	Starting   State = "starting"   // nixvf-boot makes what the VM needs
 	Running    State = "running"    // with a nixvf-boot in front of it
 	Background State = "background" // running as well
 	Orphaned   State = "orphaned"   // its VMM runs, but no nixvf-boot beside it
 	Stopped    State = "stopped"
+	Unknown    State = "unknown" // this user may not look
 )
 
 // VM is a VM with a state directory.
@@ -50,7 +53,10 @@ type VM struct {
 func (v VM) Place() place.VM { return v.place }
 
 // Runs reports whether the VM, or what is left of it, runs.
-func (v VM) Runs() bool { return v.State != Stopped }
+func (v VM) Runs() bool { return v.State != Stopped && v.State != Unknown }
+
+// ErrNone is the error about a VM that is not there.
+var ErrNone = errors.New("there is no such VM")
 
 // Contents says what the VM's state directory holds.
 func (v VM) Contents() string {
@@ -90,7 +96,8 @@ func ids(h place.Host) ([]string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if e.IsDir() && bootdoc.CheckID(e.Name()) == nil {
+		info, err := os.Stat(filepath.Join(state, e.Name())) // it may be a link to another disk
+		if err == nil && info.IsDir() && bootdoc.CheckID(e.Name()) == nil {
 			ids = append(ids, e.Name())
 		}
 	}
@@ -109,22 +116,51 @@ func look(h place.Host, id string) (VM, error) {
 	}
 	held, err := lock.Look(at.Lock())
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		v.State = Unknown
 	case err != nil:
 		return VM{}, err
 	case held == nil:
 		v.State = Stopped
 	case held.Gone || held.PID == 0:
 		v.State = Orphaned
-	case v.Background && v.Ended == nil:
-		v.State, v.PID = Background, held.PID
 	default:
-		v.State, v.PID = Running, held.PID
+		v.runs(held)
 	}
 	if info, err := os.Stat(v.Disk); err == nil {
 		v.DiskSize = info.Size()
 		v.DiskAllocated = info.Sys().(*syscall.Stat_t).Blocks * 512 // stat(2)
 	}
 	return v, nil
+}
+
+// runs says what a VM does whose lock a nixvf-boot has. A record of an earlier one
+// tells what the VM was, and nothing of what it does.
+func (v *VM) runs(held *lock.HeldError) {
+	v.PID = held.PID
+	if v.Process != held.Process {
+		v.Process, v.Started, v.Ended, v.Console, v.Background = held.Process, time.Time{}, nil, "", false
+	}
+	switch {
+	case v.Started.IsZero():
+		v.State = Starting
+	case v.Background:
+		v.State = Background
+	default:
+		v.State = Running
+	}
+}
+
+// Exactly returns the VM with an id.
+func Exactly(h place.Host, id string) (VM, error) {
+	all, err := ids(h)
+	if err != nil {
+		return VM{}, err
+	}
+	if !slices.Contains(all, id) {
+		return VM{}, fault.Hint(fmt.Errorf("%s: %w", id, ErrNone), "nixvf-boot list shows which there are, by their whole ids")
+	}
+	return look(h, id)
 }
 
 // Find returns the VM that a user means: by its id, else by an unambiguous
@@ -149,7 +185,7 @@ func Find(h place.Host, word string) (VM, error) {
 	}
 	switch len(found) {
 	case 0:
-		return VM{}, fault.Hint(fmt.Errorf("%s: there is no such VM", word), "nixvf-boot list shows which there are")
+		return VM{}, fault.Hint(fmt.Errorf("%s: %w", word, ErrNone), "nixvf-boot list shows which there are")
 	case 1:
 		return found[0], nil
 	}

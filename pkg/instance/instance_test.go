@@ -67,19 +67,27 @@ func TestStates(t *testing.T) {
 	state := func(want State) {
 		t.Helper()
 		got, err := Find(h, "vm-1")
-		if err != nil || got.State != want || (got.PID == os.Getpid()) != (want == Running || want == Background) {
+		if err != nil || got.State != want || (got.PID == os.Getpid()) != (want == Starting || want == Running || want == Background) {
 			t.Errorf("%s as %d, want %s (%v)", got.State, got.PID, want, err)
 		}
 	}
 	state(Stopped)
-	write(t, Record{Background: true}, vm)
+	self, err := lock.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, Record{Process: "1-1", Started: time.Now(), Background: true}, vm)
 	state(Stopped)
 	l, err := lock.Take(vm.Lock())
 	if err != nil {
 		t.Fatal(err)
 	}
+	state(Starting) // the record is an earlier run's
+	write(t, Record{Process: self}, vm)
+	state(Starting)
+	write(t, Record{Process: self, Started: time.Now(), Background: true}, vm)
 	state(Background)
-	write(t, Record{}, vm)
+	write(t, Record{Process: self, Started: time.Now()}, vm)
 	state(Running)
 	if _, err := fmt.Fprint(l, "garbage"); err != nil {
 		t.Fatal(err)
@@ -96,6 +104,22 @@ func TestStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	state(Stopped)
+}
+
+// TestOverwrite: on a full disk the record goes into the place of the last one,
+// be that longer or shorter.
+func TestOverwrite(t *testing.T) {
+	_, at := host(t, "vm-1")
+	vm := at("vm-1")
+	write(t, Record{Name: "a long name"}, vm)
+	for _, text := range []string{`{"name": "b"}`, `{"name": "` + strings.Repeat("c", 1000) + `"}`} {
+		if err := overwrite(filepath.Join(vm.Dir, file), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(vm).Name; got == "" || !strings.Contains(text, `"`+got+`"`) {
+			t.Errorf("%s is read as %q", text, got)
+		}
+	}
 }
 
 // TestText: what is known is in its column, and what is not is "-".
@@ -140,10 +164,10 @@ func TestPlain(t *testing.T) {
 			}
 			rest = rest[n:]
 		}
-		if err := p.Close(); err != nil {
+		if err := p.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.String(); got != "red\none two\nlast 5n\n" {
+		if got := b.String(); got != "red\none two\nlast 5n" {
 			t.Fatalf("in pieces of %d: %q", size, got)
 		}
 	}
@@ -159,6 +183,11 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := place.Log("console")
+	self, err := lock.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, Record{Process: self, Console: log}, place)
 	add := func(text string) {
 		t.Helper()
 		f, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)

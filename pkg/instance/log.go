@@ -26,8 +26,12 @@ func (v VM) OpenLog(name string) (*os.File, error) {
 		return nil, fault.Usage(fmt.Errorf("%q is none of %s", name, strings.Join(Logs, ", ")))
 	}
 	path := v.place.Log(name)
-	if name == "console" && v.Console != "" {
+	switch {
+	case name != "console":
+	case v.Console != "":
 		path = v.Console
+	case v.Runs():
+		return nil, fmt.Errorf("%s: its console has no log, it goes where process %d has its stdout", v.ID, v.PID)
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -54,6 +58,9 @@ func (v VM) Follow(ctx context.Context, w io.Writer, log *os.File) error {
 			return false, err
 		}
 		_, failed = io.Copy(w, log)
+		if p, ok := w.(*Plain); ok && failed == nil {
+			failed = p.Flush()
+		}
 		return held == nil || failed != nil, nil
 	}
 	return errors.Join(await(ctx, copied), failed)
@@ -73,31 +80,45 @@ func rewind(f *os.File) error {
 }
 
 // Plain is a writer that passes on the text of a console: without what a
-// terminal would obey, a line at a time. Close passes on the rest.
+// terminal would obey, a line at a time.
 type Plain struct {
 	W    io.Writer
-	line []byte
+	line []byte // without its end
 }
+
+// mostLine is how much of a line is passed on at once, in bytes.
+const mostLine = 64 << 10
 
 func (p *Plain) Write(data []byte) (int, error) {
-	p.line = append(p.line, data...)
-	for {
-		i := bytes.IndexByte(p.line, '\n')
-		if i < 0 {
-			return len(data), nil
+	rest := data
+	for len(rest) > 0 {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 || i > mostLine {
+			n := min(len(rest), mostLine)
+			p.line, rest = append(p.line, rest[:n]...), rest[n:]
+			if len(p.line) < mostLine {
+				continue
+			}
+			if err := p.Flush(); err != nil {
+				return 0, err
+			}
+			continue
 		}
-		if _, err := fmt.Fprintln(p.W, console.Plain(p.line[:i])); err != nil {
+		line := append(p.line, rest[:i]...)
+		p.line, rest = nil, rest[i+1:]
+		if _, err := fmt.Fprintln(p.W, console.Plain(line)); err != nil {
 			return 0, err
 		}
-		p.line = p.line[i+1:]
 	}
+	return len(data), nil
 }
 
-// Close passes on a line that has no end.
-func (p *Plain) Close() error {
+// Flush passes on a line that has no end yet: a prompt has none.
+func (p *Plain) Flush() error {
 	if len(p.line) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintln(p.W, console.Plain(p.line))
+	_, err := io.WriteString(p.W, console.Plain(p.line))
+	p.line = nil
 	return err
 }

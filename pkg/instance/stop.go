@@ -9,7 +9,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/lock"
+	"github.com/nixvf/nixvf/pkg/place"
 )
 
 // Exit statuses of a VM that was ended by force, as nixvf-boot has them.
@@ -28,40 +30,36 @@ const (
 )
 
 // Stop asks a VM to shut down, waits until it has ended and returns nixvf-boot's
-// exit status for it. After limit, or at once when force is true, it is ended by
-// force; nixvf-boot has a limit of its own. It is an error when the VM runs on.
-func Stop(ctx context.Context, v VM, limit time.Duration, force bool) (status int, err error) {
-	if v.State == Orphaned {
-		return 1, fmt.Errorf("%s: it is running, but not the nixvf-boot that could stop it", v.ID)
-	}
-	if err := v.ask(); err != nil {
+// exit status for it. After limit it is ended by force, with status 124; without
+// one (0) its nixvf-boot's own holds. Several may ask at once, and again: that
+// forces nothing. It is an error when the VM runs on.
+func Stop(ctx context.Context, v VM, limit time.Duration) (status int, err error) {
+	if err := v.ask(syscall.SIGUSR1); err != nil {
 		return 1, err
 	}
-	if force {
-		limit = 0
+	asked := ctx
+	if limit > 0 {
+		var cancel context.CancelFunc
+		asked, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
 	}
-	asked, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if v.AwaitEnd(asked) == nil {
+	switch err := v.AwaitEnd(asked); {
+	case err == nil:
 		return v.status(), nil
-	}
-	if ctx.Err() != nil {
-		return 1, context.Cause(ctx)
-	}
-	if err := v.insist(ctx); err != nil {
+	case ctx.Err() != nil || asked.Err() == nil:
 		return 1, err
 	}
-	if force {
-		return 0, nil
-	}
-	return statusTimeLimit, nil
+	return statusTimeLimit, v.insist(ctx)
 }
 
-// insist asks again until the VM has ended: the second request forces the end,
-// and two that come close together are one (signal(7)).
+// Force ends a VM as pulling the plug would. It is an error when it runs on.
+func Force(ctx context.Context, v VM) error { return v.insist(ctx) }
+
+// insist asks until the VM has ended: the second request forces the end, and two
+// that come close together are one (signal(7)).
 func (v VM) insist(ctx context.Context) error {
 	for range forceTime / askAgain {
-		if err := v.ask(); err != nil {
+		if err := v.ask(syscall.SIGTERM); err != nil {
 			return err
 		}
 		soon, cancel := context.WithTimeout(ctx, askAgain)
@@ -74,13 +72,19 @@ func (v VM) insist(ctx context.Context) error {
 	return fmt.Errorf("%s: process %d does not end", v.ID, v.PID)
 }
 
-// ask asks the VM's nixvf-boot for the end, as long as it is that process.
-func (v VM) ask() error {
+// ask sends a signal to the VM's nixvf-boot, as long as it is that process.
+func (v VM) ask(sig syscall.Signal) error {
 	held, err := lock.Look(v.place.Lock())
-	if err != nil || held == nil || held.Gone || held.PID != v.PID {
+	switch {
+	case err != nil || held == nil:
 		return err
+	case held.Gone || held.PID == 0:
+		err := fmt.Errorf("%s: its VMM runs, but no nixvf-boot that could end it", v.ID)
+		return fault.Hint(err, "kill the VMM itself: ps shows it with the path %s", v.place.Dir)
+	case held.PID != v.PID: // another start
+		return nil
 	}
-	if err := syscall.Kill(v.PID, syscall.SIGTERM); err != nil && err != syscall.ESRCH {
+	if err := syscall.Kill(v.PID, sig); err != nil && err != syscall.ESRCH {
 		return fmt.Errorf("%s: %w", v.ID, os.NewSyscallError("kill", err))
 	}
 	return nil
@@ -94,11 +98,15 @@ func (v VM) AwaitEnd(ctx context.Context) error {
 	})
 }
 
-// AwaitRunning waits until the VM runs, or ctx ends.
-func (v VM) AwaitRunning(ctx context.Context) error {
+// AwaitRunning waits until the VM that a user means is there and runs, or ctx
+// ends.
+func AwaitRunning(ctx context.Context, h place.Host, word string) error {
 	return await(ctx, func() (bool, error) {
-		held, err := lock.Look(v.place.Lock())
-		return held != nil && read(v.place).Ended == nil, err
+		v, err := Find(h, word)
+		if errors.Is(err, ErrNone) {
+			return false, nil
+		}
+		return v.State == Running || v.State == Background, err
 	})
 }
 
@@ -124,9 +132,8 @@ func (v VM) status() int {
 	if _, err := os.Stat(v.place.Dir); errors.Is(err, fs.ErrNotExist) {
 		return 0
 	}
-	end := read(v.place).Ended
-	if end == nil || v.Ended != nil && end.Time.Equal(v.Ended.Time) {
-		return statusKilled
+	if r := read(v.place); r.Process == v.Process && r.Ended != nil {
+		return r.Ended.Status
 	}
-	return end.Status
+	return statusKilled
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/docker/go-units"
 
@@ -29,7 +30,7 @@ func Text(vms []VM) []byte {
 			v.System, forwards(v.ForwardPorts),
 		}
 		for i := range columns {
-			columns[i] = cmp.Or(columns[i], "-")
+			columns[i] = cmp.Or(strings.Map(printable, columns[i]), "-")
 		}
 		fmt.Fprintln(w, strings.Join(columns, "\t"))
 	}
@@ -37,8 +38,16 @@ func Text(vms []VM) []byte {
 	return b.Bytes()
 }
 
+// printable drops what is no text: a record could hold anything.
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
+}
+
 func number(n int) string {
-	if n == 0 {
+	if n <= 0 {
 		return ""
 	}
 	return strconv.Itoa(n)
@@ -46,7 +55,7 @@ func number(n int) string {
 
 // size returns a number of bytes for people.
 func size(bytes int64) string {
-	if bytes == 0 {
+	if bytes <= 0 {
 		return ""
 	}
 	return units.CustomSize("%.4g%s", float64(bytes), 1024, []string{"B", "K", "M", "G", "T", "P"})

@@ -29,8 +29,9 @@ type Lock struct{ *os.File }
 
 // HeldError says that somebody else has the lock.
 type HeldError struct {
-	PID  int  // of the process that took it, 0 when that is not known
-	Gone bool // that process has ended, and one that inherited the lock has it
+	PID     int    // of the process that took it, 0 when that is not known
+	Process string // the same, told apart from a later process with that id: what [Self] returned to it
+	Gone    bool   // that process has ended, and one that inherited the lock has it
 }
 
 // Owner says who has the lock. A process id is named as the owner's only while
@@ -119,9 +120,32 @@ func Image(dir, path string) (*Lock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	stat := info.Sys().(*syscall.Stat_t)
-	return Take(filepath.Join(dir, fmt.Sprintf("%x-%x", stat.Dev, stat.Ino)))
+	return Take(filepath.Join(dir, imageLock(info)))
 }
+
+// Self is how this process calls itself in a lock that it takes.
+func Self() (string, error) {
+	self, err := identity.Of(os.Getpid())
+	return self.String(), err
+}
+
+// LookImage is [Look] for the lock on the disk image at path, which lies in dir.
+func LookImage(dir, path string) (*HeldError, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	return Look(filepath.Join(dir, imageLock(info)))
+}
+
+// imageLock is the name of an image's lock.
+func imageLock(info fs.FileInfo) string {
+	stat := info.Sys().(*syscall.Stat_t)
+	return fmt.Sprintf("%x-%x", stat.Dev, stat.Ino)
+}
+
+// Release gives up the lock. Its file stays, and names nobody any more.
+func (l *Lock) Release() error { return errors.Join(l.Truncate(0), l.Close()) }
 
 // Remove gives up the lock and removes its file. No other process may have
 // inherited it.
@@ -154,7 +178,7 @@ func (l *Lock) held() *HeldError {
 	if err != nil {
 		return &HeldError{}
 	}
-	return &HeldError{PID: owner.PID, Gone: !owner.Alive()}
+	return &HeldError{PID: owner.PID, Process: owner.String(), Gone: !owner.Alive()}
 }
 
 // inPlace reports whether the file still has its name.

@@ -144,8 +144,8 @@ func TestRecycled(t *testing.T) {
 		record string
 		want   HeldError
 	}{
-		{self.String(), HeldError{PID: self.PID}},
-		{gone(t), HeldError{PID: self.PID, Gone: true}},
+		{self.String(), HeldError{PID: self.PID, Process: self.String()}},
+		{gone(t), HeldError{PID: self.PID, Process: gone(t), Gone: true}},
 		{"", HeldError{}},
 		{strconv.Itoa(self.PID), HeldError{}},
 	} {
@@ -158,9 +158,67 @@ func TestRecycled(t *testing.T) {
 		if !errors.As(err, &got) || *got != tt.want {
 			t.Errorf("%q: %v, want %+v", tt.record, err, tt.want)
 		}
+		if held, err := Look(path); err != nil || *held != tt.want {
+			t.Errorf("%q: looked at as %v, %v, want %+v", tt.record, held, err, tt.want)
+		}
 		l.Close()
 	}
 	taken(t)(Take(path)).Close()
+}
+
+// TestLook: looking takes nothing, and disturbs nobody who takes the lock.
+func TestLook(t *testing.T) {
+	dir := t.TempDir()
+	path, image := filepath.Join(dir, "lock"), filepath.Join(dir, "image")
+	free := func() {
+		t.Helper()
+		if held, err := Look(path); held != nil || err != nil {
+			t.Errorf("held: %v, %v", held, err)
+		}
+	}
+	free()
+	l := taken(t)(Take(path))
+	if held, err := Look(path); err != nil || held == nil || held.PID != os.Getpid() {
+		t.Errorf("held by %v, %v", held, err)
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	free()
+	stop := make(chan struct{})
+	var looking sync.WaitGroup
+	for range 4 {
+		looking.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_, _ = Look(path)
+				}
+			}
+		})
+	}
+	for range 200 {
+		if err := taken(t)(Take(path)).Release(); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	looking.Wait()
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := LookImage(dir, image); held != nil || err != nil {
+		t.Errorf("image: %v, %v", held, err)
+	}
+	disk := taken(t)(Image(dir, image))
+	if held, err := LookImage(dir, image); held == nil || err != nil {
+		t.Errorf("image: %v, %v", held, err)
+	}
+	if err := disk.Remove(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestRemoveTogether: removing the file never lets two have the lock.
