@@ -77,7 +77,8 @@ func overwrite(path string, data []byte) error {
 }
 
 func replace(vm place.VM, data []byte) error {
-	f, err := os.CreateTemp(vm.Dir, "."+file+"-*")
+	// Always the same name: one that a killed process leaves is taken again.
+	f, err := os.OpenFile(filepath.Join(vm.Dir, "."+file), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
