@@ -77,7 +77,7 @@ func (tr *trial) signal(tool string, sig syscall.Signal) {
 
 // expected are the files that may lie in a state directory when no VM runs. The
 // last kind is locks on disks, whose VMM was killed.
-var expected = regexp.MustCompile(`^(lock|sockets|record\.json|[a-z]+\.log|[a-zA-Z]+\.raw|roots.*|[0-9a-f]+-[0-9a-f]+)$`)
+var expected = regexp.MustCompile(`^(lock|sockets|\.?record\.json|[a-z]+\.log|[a-zA-Z]+\.raw|roots.*|[0-9a-f]+-[0-9a-f]+)$`)
 
 // expectClean checks that nothing is left but what shall stay.
 func (tr *trial) expectClean(what string) {
