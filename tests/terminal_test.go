@@ -367,6 +367,8 @@ func TestTerminalOfJob(t *testing.T) {
 func TestTerminalAfterKill(t *testing.T) {
 	for _, victim := range []string{"front", "keeper"} {
 		document, env := standInDocument(t)
+		log := filepath.Join(filepath.Dir(document), "vz.log")
+		env = append(env, "VZ_LOG="+log, "VZ_STOP_MS=1500")
 		s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
 		s.expect("stand-in guest is up\r\n")
 		if modes(t, s.slave) == s.modes {
@@ -379,6 +381,10 @@ func TestTerminalAfterKill(t *testing.T) {
 		}
 		_ = await(s.cmd) // it was killed, or ends for that
 		s.expectRestored()
+		// A shell is there at once, and the VM may take its time.
+		if victim == "front" && strings.Contains(read(t, log), "stopped by force") {
+			t.Error("the terminal is restored only after the VM's end")
+		}
 		if got := s.cmd.ProcessState.ExitCode(); victim == "keeper" && got != 128+int(syscall.SIGKILL) {
 			t.Errorf("exit status %d", got)
 		}

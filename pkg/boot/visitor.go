@@ -136,6 +136,7 @@ func (s *session) frontGone() {
 		s.background()
 		return
 	}
+	s.hide()                              // the shell has the terminal by now
 	s.forced = 128 + int(syscall.SIGKILL) // as the front ended, for those who ask later
 	s.pullPlug()
 }
