@@ -82,15 +82,15 @@ func (s *session) watchRestarts() {
 	var written uint64
 	start := time.Now()
 	s.machine.vmm.watch(s.vmm.Done(), func() {
-		s.restarts.Add(1)
 		time.Sleep(outputDelay)
 		if reason, _, panicked := s.output.Panic(); panicked {
 			s.raise(panicError(reason), true)
 		}
 		if s.output.Written() == written && time.Since(start) < silentRun {
-			silent++
+			silent++ // or it is the same restart, of which QEMU tells more than once
 		} else {
 			silent = 0
+			s.restarts.Add(1)
 		}
 		if silent == silentRestarts {
 			s.raise(fault.Hint(fmt.Errorf("the guest started anew %d times and printed nothing", silent),

@@ -43,7 +43,8 @@ func IsUp(output []byte) bool { return isUp.Match(output) }
 
 // FindTrouble looks in the output of a guest that boots for what keeps it from
 // coming up. It has started anew so many times, as far as the VMM tells: it may
-// do so before the console shows anything of its first process.
+// do so before the console shows anything of its first process. Of one that prints
+// nothing at all there is nothing to say here.
 func FindTrouble(output []byte, restarts int) (Trouble, bool) {
 	lines := Lines(output, strings.Count(string(output), "\n")+1)
 	welcomes := 0
@@ -57,7 +58,7 @@ func FindTrouble(output []byte, restarts int) (Trouble, bool) {
 			welcomes++
 		}
 	}
-	if welcomes > maxWelcomes || restarts > maxRestarts {
+	if welcomes > maxWelcomes || restarts > maxRestarts && len(lines) > 0 {
 		return Trouble{"it begins its boot again and again", lastFailure(lines)}, true
 	}
 	return endless(lines)

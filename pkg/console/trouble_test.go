@@ -68,5 +68,8 @@ func TestRestarts(t *testing.T) {
 		if found != want || found && got != (Trouble{"it begins its boot again and again", "[    1.0] x"}) {
 			t.Errorf("%d: %+v, %v", restarts, got, found)
 		}
+		if _, found := FindTrouble(nil, restarts); found {
+			t.Errorf("%d, of a guest that prints nothing: said", restarts)
+		}
 	}
 }
