@@ -33,7 +33,7 @@ var allWalks = []string{"find %s", "du -s %s", "find %s -type f -exec cat {} +",
 func newWalker(t *testing.T) walker {
 	text := os.Getenv("NIXVF_WALK")
 	if text == "" {
-		return walker{limits: []int{4096}, files: 8000, walks: allWalks[:2]}
+		return walker{limits: []int{4096}, files: 8000, walks: allWalks[:3]}
 	}
 	words := strings.Split(text, ":")
 	w := walker{files: number(t, words[1]), walks: allWalks, free: len(words) > 2}
