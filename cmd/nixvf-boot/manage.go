@@ -116,7 +116,7 @@ func (w *waitCommand) run(ctx context.Context, _ *cli.Tool, c boot.Config) error
 		if *w.Timeout < 0 {
 			return fault.Usage(fmt.Errorf("--timeout: %v lies before now", *w.Timeout))
 		}
-		late := fault.Exit(fmt.Errorf("%s: it is not %s after %v", w.ID, w.For, *w.Timeout), 124)
+		late := fault.Exit(fmt.Errorf("%s: it is not %s after %v", w.ID, w.For, *w.Timeout), instance.StatusTimeLimit)
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, *w.Timeout, late)
 		defer cancel()

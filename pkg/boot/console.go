@@ -269,14 +269,14 @@ func (s *session) hungUp(err error) {
 
 // unwritable is what becomes of output that cannot be written.
 func (s *session) unwritable(err error) {
-	switch {
-	case errors.Is(err, os.ErrClosed): // by us
-	case errors.Is(err, syscall.EPIPE):
+	if errors.Is(err, syscall.EPIPE) {
 		s.nobodyReads()
-	default:
-		s.lostOutput.CompareAndSwap(nil, &err)
-		ask(s.requests.lost, fmt.Sprintf("console: %v", err))
+		return
 	}
+	if !errors.Is(err, os.ErrClosed) { // by us
+		s.lostOutput.CompareAndSwap(nil, &err)
+	}
+	s.hungUp(err)
 }
 
 // nobodyReads asks for the end of a VM whose console went nowhere.

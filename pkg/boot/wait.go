@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nixvf/nixvf/pkg/child"
+	"github.com/nixvf/nixvf/pkg/instance"
 )
 
 // askAgain is how often the guest is asked to stop: a guest that is still
@@ -85,7 +86,7 @@ func (s *session) request(why string, person bool) (forced bool) {
 	switch first := s.limit == nil; {
 	case !person && !first:
 	case person && s.asked:
-		s.force(StatusForced, "asked twice")
+		s.force(instance.StatusForced, "asked twice")
 		return true
 	default:
 		s.asked = s.asked || person
@@ -106,7 +107,7 @@ func (s *session) timeIsUp() bool {
 		s.patience, s.limit = s.StopTimeout, time.After(rest)
 		return false
 	}
-	s.force(StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", s.patience))
+	s.force(instance.StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", s.patience))
 	return true
 }
 
@@ -126,13 +127,6 @@ func (s *session) askGuest() {
 		s.tell("stop: %v", err)
 	}
 }
-
-// Exit statuses of a VM that was ended by force: its guest did not stop in
-// time (the status that timeout(1) has for that), or somebody asked twice.
-const (
-	StatusTimeLimit = 124
-	StatusForced    = 125
-)
 
 // force ends the VMM as pulling the plug would.
 func (s *session) force(status int, why string) {

@@ -173,25 +173,21 @@ func Find(h place.Host, word string) (VM, error) {
 	if slices.Contains(all, word) {
 		return look(h, word)
 	}
-	var found []VM
+	var found []string
 	for _, id := range all {
-		vm, err := look(h, id)
+		at, err := h.VM(id, "", "")
 		if err != nil {
 			return VM{}, err
 		}
-		if strings.HasPrefix(id, word) || vm.Name == word {
-			found = append(found, vm)
+		if strings.HasPrefix(id, word) || read(at).Name == word {
+			found = append(found, id)
 		}
 	}
 	switch len(found) {
 	case 0:
 		return VM{}, fault.Hint(fmt.Errorf("%s: %w", word, ErrNone), "nixvf-boot list shows which there are")
 	case 1:
-		return found[0], nil
+		return look(h, found[0])
 	}
-	var names []string
-	for _, vm := range found {
-		names = append(names, vm.ID)
-	}
-	return VM{}, fmt.Errorf("%s: that can be each of %s", word, strings.Join(names, ", "))
+	return VM{}, fmt.Errorf("%s: that can be each of %s", word, strings.Join(found, ", "))
 }

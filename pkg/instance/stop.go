@@ -14,11 +14,15 @@ import (
 	"github.com/nixvf/nixvf/pkg/place"
 )
 
-// Exit statuses of a VM that was ended by force, as nixvf-boot has them.
+// Exit statuses of a VM that was ended by force: its guest did not stop in
+// time (the status that timeout(1) has for that), or somebody asked twice.
 const (
-	statusTimeLimit = 124
-	statusKilled    = 128 + int(syscall.SIGKILL)
+	StatusTimeLimit = 124
+	StatusForced    = 125
 )
+
+// statusKilled is that of one whose nixvf-boot was killed.
+const statusKilled = 128 + int(syscall.SIGKILL)
 
 const (
 	// lookAgain is how often a VM is looked at that is to end.
@@ -49,7 +53,7 @@ func Stop(ctx context.Context, v VM, limit time.Duration) (status int, err error
 	case ctx.Err() != nil || asked.Err() == nil:
 		return 1, err
 	}
-	return statusTimeLimit, v.insist(ctx)
+	return StatusTimeLimit, v.insist(ctx)
 }
 
 // Force ends a VM as pulling the plug would. It is an error when it runs on.

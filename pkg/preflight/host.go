@@ -76,11 +76,7 @@ func (h This) Free(dir string) (uint64, error) {
 	return uint64(stat.Bavail) * uint64(stat.Bsize), err
 }
 
-func (This) OpenFiles() (uint64, error) {
-	var limit syscall.Rlimit
-	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
-	return limit.Max, err
-}
+func (This) OpenFiles() (uint64, error) { return child.MostOpenFiles() }
 
 func (This) Nix(ctx context.Context) (nix.Version, nix.Settings, error) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
