@@ -40,11 +40,7 @@ const guestSettingsOf = `c: {
 // address, and its console knows the terminal.
 func TestGuestSettings(t *testing.T) {
 	onEach(t, func(t *testing.T, s samples) {
-		all := lookAt[guestSettings](t, s, "plain|otherTime|networkd|autologin|noRosetta|layerOnDisk", guestSettingsOf)
-		if len(all) != 6*len(s.releases) {
-			t.Errorf("%d samples", len(all))
-		}
-		for name, got := range all {
+		for name, got := range lookAt[guestSettings](t, s, "plain|otherTime|networkd|autologin|noRosetta|layerOnDisk", guestSettingsOf) {
 			t.Run(name, func(t *testing.T) { got.check(t, strings.Split(name, "-")[0]) })
 		}
 	})
@@ -83,11 +79,7 @@ const guestUnitsOf = `c: {
 // What the module runs in a guest runs by itself, in time, and finds its programs.
 func TestGuestUnits(t *testing.T) {
 	onEach(t, func(t *testing.T, s samples) {
-		all := lookAt[guestUnits](t, s, "scripted|systemd|readOnlyStore", guestUnitsOf)
-		if len(all) != 3*len(s.releases) {
-			t.Errorf("%d samples", len(all))
-		}
-		for name, got := range all {
+		for name, got := range lookAt[guestUnits](t, s, "scripted|systemd|readOnlyStore", guestUnitsOf) {
 			t.Run(name, func(t *testing.T) { got.check(t, strings.Split(name, "-")[0]) })
 		}
 	})

@@ -68,10 +68,15 @@ var realNixpkgs = sync.OnceValues(func() (string, error) {
 func (s samples) real() bool { return len(s.releases) == 1 }
 
 // lookAt returns what of, a function in the Nix language of a VM's configuration,
-// makes of each sample whose name without the release matches a pattern, by name.
-func lookAt[T any](t *testing.T, s samples, pattern, of string) map[string]T {
+// makes of the samples with those names, joined by "|", of each release, by name
+// and release. Each of them must be there.
+func lookAt[T any](t *testing.T, s samples, names, of string) map[string]T {
 	t.Helper()
-	return ofEach[T](t, s, pattern, "f: name: ("+of+") (f.config name)")
+	all := ofEach[T](t, s, names, "f: name: ("+of+") (f.config name)")
+	if want := (strings.Count(names, "|") + 1) * len(s.releases); len(all) != want {
+		t.Errorf("%d samples of %d", len(all), want)
+	}
+	return all
 }
 
 // ofEach is lookAt with a function of the wrapper's lib and a sample's name.
