@@ -24,7 +24,7 @@ func (m *machine) check(ctx context.Context) error {
 	go func() { vmmErr <- m.vmm.check(ctx) }()
 	var errs []error
 	if linux, ok := m.vm.Bootloader.(*config.LinuxBootloader); ok {
-		errs = append(errs, m.checkKernel(linux.VmlinuzPath), usable("initrd", linux.InitrdPath))
+		errs = append(errs, m.checkKernel(linux.VmlinuzPath), usable("initrd", linux.InitrdPath), m.checkMemory(linux))
 	}
 	for _, device := range m.vm.Devices {
 		if d, ok := device.(*config.VirtioFs); ok {

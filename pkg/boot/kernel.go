@@ -1,9 +1,11 @@
 package boot
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 
 	"github.com/crc-org/vfkit/pkg/config"
@@ -52,8 +54,25 @@ func (m *machine) checkKernel(path string) error {
 	return nil
 }
 
+// checkMemory reports RAM in which the kernel and its initrd have no room: the
+// guest would end without a word.
+func (m *machine) checkMemory(linux *config.LinuxBootloader) error {
+	head, err := readKernel(linux.VmlinuzPath)
+	kernel, missing := os.Stat(linux.VmlinuzPath)
+	initrd, missing2 := os.Stat(linux.InitrdPath)
+	if errors.Join(err, missing, missing2) != nil {
+		return nil // which is said elsewhere
+	}
+	needs := max(head.needs(), uint64(kernel.Size())) + uint64(initrd.Size())
+	if memory := m.vm.Memory.ToBytes(); uint64(memory) < needs {
+		err := fmt.Errorf("memory: %d MiB are too few: the kernel and its initrd need %d to begin with", memory>>20, (needs+1<<20-1)>>20)
+		return fault.Hint(err, "nixvf-args --memory, or virtualisation.memorySize, sets it")
+	}
+	return nil
+}
+
 // kernelHead is the beginning of a kernel's file, zeros where that is shorter.
-type kernelHead [0x206]byte
+type kernelHead [0x264]byte
 
 func readKernel(path string) (head kernelHead, err error) {
 	f, err := openRegular(path)
@@ -78,6 +97,19 @@ func (h kernelHead) system() string {
 		return "aarch64-linux"
 	}
 	return ""
+}
+
+// needs is how many bytes of RAM a kernel needs before it can look for more: the
+// fields init_size and image_size of the two headers. 0 means that it does not
+// say.
+func (h kernelHead) needs() uint64 {
+	switch h.system() {
+	case "x86_64-linux":
+		return uint64(binary.LittleEndian.Uint32(h[0x260:]))
+	case "aarch64-linux":
+		return binary.LittleEndian.Uint64(h[0x10:])
+	}
+	return 0
 }
 
 // packed says how a kernel is compressed, "" when it is not: by its magic

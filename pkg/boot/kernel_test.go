@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,38 @@ func TestKernel(t *testing.T) {
 		err := m.checkKernel(path)
 		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%q in %q: %v, want %q", tt.head, tt.documented, err, tt.err)
+		}
+	}
+}
+
+// TestMemory: RAM must hold what a kernel says that it needs, or its file, and
+// the initrd.
+func TestMemory(t *testing.T) {
+	x86 := strings.Repeat("\x00", 0x202) + "HdrS" + strings.Repeat("\x00", 0x260-0x206) + "\x00\x00\x00\x02" // 32 MiB
+	arm := strings.Repeat("\x00", 0x10) + "\x01\x00\x00\x02" + strings.Repeat("\x00", 0x38-0x14) + "ARM\x64" // and one byte
+	dir := t.TempDir()
+	initrd := filepath.Join(dir, "initrd")
+	for _, tt := range []struct {
+		kernel string
+		memory uint64
+		err    string
+	}{
+		{x86, 36, ""},
+		{x86, 35, "memory: 35 MiB are too few: the kernel and its initrd need 36 to begin with"},
+		{arm, 37, ""},
+		{arm, 36, "memory: 36 MiB are too few: the kernel and its initrd need 37"},
+		{"some other kernel", 5, ""},
+		{"some other kernel", 4, "memory: 4 MiB are too few"},
+	} {
+		path := filepath.Join(dir, "kernel")
+		if err := errors.Join(os.WriteFile(path, []byte(tt.kernel), 0o600), os.WriteFile(initrd, make([]byte, 4<<20), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		linux := config.NewLinuxBootloader(path, "", initrd)
+		m := &machine{vm: config.NewVirtualMachine(1, tt.memory, linux)}
+		err := m.checkMemory(linux)
+		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%q, %d MiB: %v, want %q", tt.kernel[:4], tt.memory, err, tt.err)
 		}
 	}
 }
