@@ -18,7 +18,7 @@
 
       version = "0.1.0";
       # After a change of go.mod: go test ./tests -run VendorHash -update
-      vendorHash = "sha256-4x1Ch9w3R+Esf9OyscdbXgDHbyiMliGqWU4l7NkGBjU=";
+      vendorHash = "sha256-xg5b08W2InJdsHE8EBFkNDm5XkSZr4ak5OvDuqoCkQs=";
 
       # Only what the tools are made of, so that other edits rebuild nothing.
       src = lib.fileset.toSource {

@@ -13,7 +13,7 @@ import (
 
 // grow enlarges the image at the path.
 func (c *command) grow(ctx context.Context) error {
-	if c.Path == "" {
+	if len(c.Paths) == 0 {
 		return fault.Usage(errors.New("--grow: the PATH of the image is missing"))
 	}
 	if c.ID != "" || c.Size != nil || c.Label != nil || c.Format != nil || c.UUID != uuid.Nil {
@@ -27,5 +27,5 @@ func (c *command) grow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return rootdisk.Grow(ctx, host, c.Path, size)
+	return rootdisk.Grow(ctx, host, c.Paths[0], size)
 }

@@ -1,10 +1,11 @@
-// Nixvf-disk makes ext4 disk images. The work is done by packages disk and
-// rootdisk.
+// Nixvf-disk makes disk images. The work is done by packages disk, rootdisk and
+// storeimage.
 package main
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/google/uuid"
@@ -34,15 +35,21 @@ the image of a running VM is refused. A VM's own root disk is ~/.local/state/nix
 
   nixvf-disk --grow 40G root.raw
 
+With --store, an image of the Nix store is made: a read-only EROFS file system, labelled nix-store,
+with the store paths that are given and all that they need, and nothing else of the host.
+
+  nixvf-disk --store store.img ./result /nix/store/...-hello
+
 Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024; 1T is the largest.`
 
 type command struct {
-	Path   string    `arg:"" optional:"" help:"Image to make; without one, a boot document is read from stdin."`
+	Paths  []string  `arg:"" optional:"" name:"path" help:"Image to make; without one, a boot document is read from stdin."`
 	Size   *string   `placeholder:"SIZE" help:"Size of the image (default 1G; in the pipeline, the document's)."`
 	Label  *string   `placeholder:"LABEL" help:"Label of the file system (default nixos)."`
 	UUID   uuid.UUID `name:"uuid" placeholder:"UUID" help:"UUID of the file system (default random)."`
 	Format *string   `enum:"ext4,none" placeholder:"ext4|none" help:"What the image holds: ext4, or nothing (default ext4; in the pipeline, the document's)."`
 	Grow   *string   `placeholder:"SIZE" help:"Enlarge the image at PATH to this size."`
+	Store  bool      `help:"Make an image of the Nix store: the closure of the paths that follow."`
 	ID     string    `name:"id" placeholder:"ID" help:"In the pipeline: id of the VM ($NIXVF_ID)."`
 	cli.Common
 }
@@ -57,14 +64,18 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 		return err
 	}
 	switch {
+	case c.Store:
+		return c.store(ctx, t)
+	case len(c.Paths) > 1:
+		return fault.Usage(fmt.Errorf("unexpected argument %s", c.Paths[1]))
 	case c.Grow != nil:
 		return c.grow(ctx)
-	case c.Path == "":
+	case len(c.Paths) == 0:
 		return c.filter(ctx, t)
 	case c.ID != "":
 		return fault.Usage(errors.New("--id is for the pipeline, a PATH for use without it"))
 	}
-	root := rootdisk.Root{Path: c.Path, Spec: disk.Spec{Size: 1 << 30, Format: disk.Ext4, Label: place.RootLabel}}
+	root := rootdisk.Root{Path: c.Paths[0], Spec: disk.Spec{Size: 1 << 30, Format: disk.Ext4, Label: place.RootLabel}}
 	if err := c.override(&root.Spec); err != nil {
 		return fault.Usage(err)
 	}

@@ -57,13 +57,22 @@ func resolve(store string, paths []string) ([]Name, error) {
 			return nil, err
 		}
 		for _, base := range bases {
-			if real, ok := demangle(base); ok && collides(entries, base, real) {
+			if real := RealName(entries, base); real != base {
 				names = append(names, Name{in + "/" + base, in + "/" + real})
 			}
 		}
 	}
 	slices.SortFunc(names, compare)
 	return realParents(names), nil
+}
+
+// RealName returns the real name of what a directory with these entries stores
+// under the name base: another one, if that is mangled.
+func RealName(entries []fs.DirEntry, base string) string {
+	if real, ok := demangle(base); ok && collides(entries, base, real) {
+		return real
+	}
+	return base
 }
 
 // collides reports whether Nix had to store real under the name base in a

@@ -122,6 +122,32 @@ func Create(ctx context.Context, path string, spec Spec) error {
 }
 
 func create(ctx context.Context, path string, spec Spec) error {
+	report := Reporter(ctx, path, roundUp(spec.Size))
+	defer report(roundUp(spec.Size))
+	return place(ctx, path, func(f *os.File) error { return fill(ctx, f, spec, report) })
+}
+
+// Place makes the file at path of what fill puts into an empty one, as [Create]
+// makes its image: whole or not at all, and never over something that is there.
+func Place(ctx context.Context, path string, fill func(f *os.File) error) error {
+	err := place(ctx, path, func(f *os.File) error {
+		err := fill(f)
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) && pathErr.Path == f.Name() {
+			return pathErr.Err
+		}
+		if err != nil {
+			return err
+		}
+		return cause(f.Sync())
+	})
+	if err != nil {
+		return &fs.PathError{Op: "create", Path: path, Err: err}
+	}
+	return nil
+}
+
+func place(ctx context.Context, path string, fill func(f *os.File) error) error {
 	sweep(path)
 	if err := absent(path); err != nil {
 		return err
@@ -131,9 +157,7 @@ func create(ctx context.Context, path string, spec Spec) error {
 		return err
 	}
 	defer tmp.discard()
-	report := reporter(ctx, path, spec)
-	defer report(roundUp(spec.Size))
-	if err := fill(ctx, tmp.File, spec, report); err != nil {
+	if err := fill(tmp.File); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -14,11 +14,12 @@ func WithProgress(ctx context.Context, p Progress) context.Context {
 	return context.WithValue(ctx, progressKey{}, p)
 }
 
-// reporter returns a function that passes on how many bytes are done.
-func reporter(ctx context.Context, path string, spec Spec) func(done int64) {
+// Reporter returns a function that tells the context's Progress how many bytes of
+// the image at path are done.
+func Reporter(ctx context.Context, path string, total int64) func(done int64) {
 	p, ok := ctx.Value(progressKey{}).(Progress)
 	if !ok {
 		return func(int64) {}
 	}
-	return func(done int64) { p(path, done, roundUp(spec.Size)) }
+	return func(done int64) { p(path, done, total) }
 }
