@@ -20,6 +20,7 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 
 	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
 // Host says what the translation has to know beside the VM itself.
@@ -77,7 +78,8 @@ var machines = map[string]struct{ program, machine, cpu string }{
 
 // Translate returns the plan for a VM that vfkit.Parse has read. The error
 // names everything that QEMU cannot do.
-func Translate(opts *cmdline.Options, vm *config.VirtualMachine, host Host) (*Plan, error) {
+func Translate(c *vfkit.Command, host Host) (*Plan, error) {
+	opts, vm := c.Options, c.VM
 	machine, ok := machines[host.System]
 	if !ok {
 		return nil, fmt.Errorf("system: no QEMU machine is known for a guest of %q", host.System)
@@ -92,8 +94,8 @@ func Translate(opts *cmdline.Options, vm *config.VirtualMachine, host Host) (*Pl
 	t.machine(machine.machine, machine.cpu, vm)
 	t.window(opts)
 	t.linux(vm.Bootloader)
-	for i, device := range vm.Devices {
-		t.device(opts.Devices[i], device)
+	for _, d := range c.Devices() {
+		t.device(d.Text, d.VirtioDevice)
 	}
 	return t.plan, errors.Join(t.errs...)
 }

@@ -13,11 +13,11 @@ var linux = []string{"--cpus", "2", "--memory", "512", "--kernel", "/k", "--init
 
 func translate(t *testing.T, host Host, args ...string) (*Plan, error) {
 	t.Helper()
-	opts, vm, err := vfkit.Parse(append(slices.Clone(linux), args...))
+	c, err := vfkit.Parse(append(slices.Clone(linux), args...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Translate(opts, vm, host)
+	return Translate(c, host)
 }
 
 func TestTranslate(t *testing.T) {
@@ -103,11 +103,11 @@ func TestTranslateRefuses(t *testing.T) {
 
 func TestTranslateBootloader(t *testing.T) {
 	for _, loader := range []string{"efi,variable-store=/x", "macos,machineIdentifierPath=/a,hardwareModelPath=/b,auxImagePath=/c"} {
-		opts, vm, err := vfkit.Parse([]string{"--bootloader", loader})
+		c, err := vfkit.Parse([]string{"--bootloader", loader})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Translate(opts, vm, Host{System: "aarch64-linux"})
+		_, err = Translate(c, Host{System: "aarch64-linux"})
 		if err == nil || !strings.Contains(err.Error(), "only Linux kernels are booted directly under QEMU") {
 			t.Errorf("%s: %v", loader, err)
 		}

@@ -261,10 +261,10 @@ func (b *builder) check() {
 			b.fail(fmt.Errorf("argv: %q is not plain text", arg))
 		}
 	}
-	_, vm, err := Parse(b.doc.Argv[1:])
+	c, err := Parse(b.doc.Argv[1:])
 	switch {
 	case err == nil:
-		b.fail(checkTags(vm))
+		b.fail(checkTags(c.VM))
 	case len(b.Rest) > 0: // only these can be wrong here
 		b.fail(fault.Usage(err))
 	default:

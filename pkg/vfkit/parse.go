@@ -25,7 +25,32 @@ const standIn = "/dev/zero"
 // Parse reads vfkit's arguments (without the program's name) as vfkit does:
 // first the flags, then the devices and the boot loader. Disk images need not
 // exist. A device on an inherited file descriptor is refused.
-func Parse(args []string) (*cmdline.Options, *config.VirtualMachine, error) {
+func Parse(args []string) (*Command, error) {
+	opts, flags, err := parseFlags(args)
+	if err != nil {
+		return nil, err
+	}
+	boot, err := bootloader(opts)
+	if err != nil {
+		return nil, err
+	}
+	vm := config.NewVirtualMachine(opts.Vcpus, uint64(opts.MemoryMiB), boot)
+	vm.Nested = opts.Nested
+	if err := vm.AddTimeSyncFromCmdLine(opts.TimeSync); err != nil {
+		return nil, fmt.Errorf("--timesync %q: %w", opts.TimeSync, err)
+	}
+	if err := vm.AddIgnitionFileFromCmdLine(opts.IgnitionPath); err != nil {
+		return nil, fmt.Errorf("--ignition %q: %w", opts.IgnitionPath, err)
+	}
+	if err := addDevices(vm, opts.Devices); err != nil {
+		return nil, err
+	}
+	c := &Command{Options: opts, VM: vm}
+	c.read(flags, args)
+	return c, nil
+}
+
+func parseFlags(args []string) (*cmdline.Options, *pflag.FlagSet, error) {
 	opts := &cmdline.Options{}
 	cmd := &cobra.Command{Use: "vfkit"}
 	cmdline.AddFlags(cmd, opts)
@@ -41,19 +66,7 @@ func Parse(args []string) (*cmdline.Options, *config.VirtualMachine, error) {
 	if rest := cmd.Flags().Args(); len(rest) > 0 {
 		return nil, nil, fmt.Errorf("%q is neither a flag nor the value of one", rest[0])
 	}
-	boot, err := bootloader(opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	vm := config.NewVirtualMachine(opts.Vcpus, uint64(opts.MemoryMiB), boot)
-	vm.Nested = opts.Nested
-	if err := vm.AddTimeSyncFromCmdLine(opts.TimeSync); err != nil {
-		return nil, nil, fmt.Errorf("--timesync %q: %w", opts.TimeSync, err)
-	}
-	if err := vm.AddIgnitionFileFromCmdLine(opts.IgnitionPath); err != nil {
-		return nil, nil, fmt.Errorf("--ignition %q: %w", opts.IgnitionPath, err)
-	}
-	return opts, vm, addDevices(vm, opts.Devices)
+	return opts, cmd.Flags(), nil
 }
 
 func bootloader(opts *cmdline.Options) (config.Bootloader, error) {

@@ -50,13 +50,13 @@ func TestParseDevices(t *testing.T) {
 	for _, d := range devices {
 		for _, options := range permutations(d.options) {
 			device := strings.Join(append([]string{d.kind}, options...), ",")
-			_, vm, err := Parse([]string{"--kernel", "/k", "--initrd", "/i", "--kernel-cmdline", "x", "--device", device})
-			if err != nil || len(vm.Devices) != 1 || !reflect.DeepEqual(vm.Devices[0], d.want) {
-				t.Errorf("%s: %v, got %+v, want %+v", device, err, vm, d.want)
+			c, err := Parse([]string{"--kernel", "/k", "--initrd", "/i", "--kernel-cmdline", "x", "--device", device})
+			if err != nil || len(c.VM.Devices) != 1 || !reflect.DeepEqual(c.VM.Devices[0], d.want) {
+				t.Errorf("%s: %v, got %+v, want %+v", device, err, c, d.want)
 				continue
 			}
-			if again := reparse(t, vm); !reflect.DeepEqual(again, vm) {
-				t.Errorf("%s: got %+v, want %+v", device, again, vm)
+			if again := reparse(t, c.VM); !reflect.DeepEqual(again, c.VM) {
+				t.Errorf("%s: got %+v, want %+v", device, again, c.VM)
 			}
 		}
 	}
@@ -69,11 +69,11 @@ func reparse(t *testing.T, vm *config.VirtualMachine) *config.VirtualMachine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, again, err := Parse(args)
+	again, err := Parse(args)
 	if err != nil {
 		t.Fatalf("%v: %q", err, args)
 	}
-	return again
+	return again.VM
 }
 
 func permutations(list []string) [][]string {
@@ -96,10 +96,11 @@ func TestLaunchRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts, vm, err := Parse(doc.Argv[1:])
+	c, err := Parse(doc.Argv[1:])
 	if err != nil {
 		t.Fatal(err)
 	}
+	opts, vm := c.Options, c.VM
 	if !opts.UseGUI || opts.Vcpus != 1 || vm.Vcpus != 1 || opts.MemoryMiB != 1024 || vm.Memory.ToBytes() != 1024<<20 {
 		t.Errorf("got %+v", opts)
 	}
@@ -119,17 +120,21 @@ func TestParseFlags(t *testing.T) {
 		{"--cpus=2", "--memory=512", "--kernel=/k", "--initrd=/i", "--kernel-cmdline=a b"},
 		{"--cpus", "4", "--bootloader", `linux,kernel=/k,initrd=/i,cmdline="a b"`, "--cpus", "2", "--memory", "512"},
 	} {
-		_, vm, err := Parse(args)
+		c, err := Parse(args)
 		want := config.NewVirtualMachine(2, 512, config.NewLinuxBootloader("/k", "a b", "/i"))
-		if err != nil || !reflect.DeepEqual(vm, want) {
-			t.Errorf("%q: %v, got %+v", args, err, vm)
+		if err != nil || !reflect.DeepEqual(c.VM, want) {
+			t.Errorf("%q: %v, got %+v", args, err, c)
 		}
 	}
-	opts, vm, err := Parse([]string{"-b", "efi,variable-store=/v,create", "--timesync", "vsockPort=5", "--ignition", "/x.ign",
+	c, err := Parse([]string{"-b", "efi,variable-store=/v,create", "--timesync", "vsockPort=5", "--ignition", "/x.ign",
 		"--restful-uri", "unix:///r", "--log-level", "error", "--pidfile", "/p", "--nested"})
-	if err != nil || vm.Timesync.VsockPort != 5 || vm.Ignition.ConfigPath != "/x.ign" || !vm.Nested ||
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts, vm := c.Options, c.VM
+	if vm.Timesync.VsockPort != 5 || vm.Ignition.ConfigPath != "/x.ign" || !vm.Nested ||
 		opts.RestfulURI != "unix:///r" || opts.LogLevel != "error" || opts.PidFile != "/p" {
-		t.Errorf("%v, got %+v, %+v", err, opts, vm)
+		t.Errorf("got %+v, %+v", opts, vm)
 	}
 }
 
@@ -164,7 +169,7 @@ func TestParseErrors(t *testing.T) {
 		{append(device(), "--ignition", "a,b"), []string{`--ignition "a,b": ignition only accepts one option in command line argument`}},
 	}
 	for _, tt := range tests {
-		_, _, err := Parse(tt.args)
+		_, err := Parse(tt.args)
 		if got := fault.Lines(err); !slices.Equal(got, tt.want) {
 			t.Errorf("%q: got %q\nwant %q", tt.args, got, tt.want)
 		}
@@ -182,15 +187,20 @@ func FuzzParse(f *testing.F) {
 	f.Add("--bootloader\nmacos,machineIdentifierPath=/a,hardwareModelPath=/b,auxImagePath=/c")
 	f.Add("-k\n/k\n-i\n/i\n-C\nx\n-d\nnbd,uri=nbd://x,timeout=1,sync=none\n-d\nnvme,path=/x\n-d\nusb-mass-storage,path=/x,readonly")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, vm, err := Parse(strings.Split(text, "\n"))
+		words := strings.Split(text, "\n")
+		c, err := Parse(words)
 		if err != nil {
 			return
 		}
+		if args := c.Args(); !slices.Equal(args, words) {
+			t.Errorf("%q has become %q", words, args)
+		}
+		vm := c.VM
 		args, err := vm.ToCmdLine()
 		if _, mac := vm.Bootloader.(*config.MacOSBootloader); err != nil || mac {
 			return // an empty option that only vfkit's start would refuse; and vfkit writes no such loader
 		}
-		if _, _, err := Parse(args); err != nil {
+		if _, err := Parse(args); err != nil {
 			t.Errorf("%q: %v, from %q", args, err, text)
 		}
 	})
