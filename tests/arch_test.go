@@ -20,7 +20,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"boot":       {"accept", "bootdoc", "child", "console", "disk", "evalcache", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "qemu", "roots", "sockets", "vfkit", "vsock"},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "roots", "sockets", "vfkit", "vmm"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},
@@ -44,14 +44,15 @@ var edges = map[string][]string{
 	"nixos":      {},
 	"pipe":       {},
 	"place":      {"bootdoc", "expand", "fault"},
-	"preflight":  {"boot", "bootdoc", "child", "evalcache", "nix", "qemu"},
-	"qemu":       {"fault"},
+	"preflight":  {"bootdoc", "child", "evalcache", "nix", "qemu", "vmm"},
+	"qemu":       {"fault", "vfkit"},
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
 	"roots":      {"bootdoc", "fault", "identity", "nix", "place"},
 	"sockets":    {"place"},
 	"storeimage": {"bootdoc", "casehack", "disk", "erofs", "nix"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},
+	"vmm":        {"bootdoc", "child", "evalcache", "fault", "network", "qemu", "vfkit", "vsock"},
 	"vsock":      {"accept"},
 	"worktree":   {},
 }

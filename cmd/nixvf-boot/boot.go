@@ -17,6 +17,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 // programs are paths that the user gives.
@@ -72,9 +73,9 @@ func (b *bootCommand) config(t *cli.Tool, verbose bool) (boot.Config, error) {
 	}
 	c := boot.Config{
 		Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, UID: os.Getuid(),
-		VMM: b.VMM, VFKit: b.VFKit, QEMU: b.QEMU, Virtiofsd: b.Virtiofsd,
+		VMM: b.VMM, Programs: vmm.Programs{"vfkit": b.VFKit, "qemu": b.QEMU, "virtiofsd": b.Virtiofsd},
 		StopTimeout: b.StopTimeout, UnsafeStore: b.UnsafeStore, Verbose: verbose, Address: b.Address, Leases: b.Leases,
-		Rosetta: cmp.Or(b.Rosetta, boot.RosettaFile), Detach: b.Detach, InputFile: b.Input,
+		Rosetta: cmp.Or(b.Rosetta, vmm.RosettaFile), Detach: b.Detach, InputFile: b.Input,
 		Stdout: os.Stdout, Print: t.Print, Say: t.Say, Warn: t.Warn,
 	}
 	if b.Leash {

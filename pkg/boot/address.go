@@ -48,10 +48,10 @@ func (m *machine) findAddress(ctx context.Context, found func(netip.Addr)) {
 	}()
 }
 
-// natCard returns the first card on the NAT of macOS, nil when there is none
+// natCard returns the first card on the VMM's own NAT, nil when there is none
 // whose hardware address is known.
 func (m *machine) natCard() *config.VirtioNet {
-	if _, ok := m.vmm.(*vfkitVMM); !ok || len(m.cards) > 0 {
+	if !m.kind.NAT || len(m.cards) > 0 {
 		return nil
 	}
 	for _, card := range config.FilterDevices[*config.VirtioNet](m.vm) {

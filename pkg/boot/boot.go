@@ -19,16 +19,15 @@ import (
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/roots"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 // Config says where and how to run a VM.
 type Config struct {
 	Host        place.Host
 	UID         int
-	VMM         string           // Auto, VFKit or QEMU
-	VFKit       string           // path of vfkit; "": found in PATH
-	QEMU        string           // path of QEMU; "": found in PATH
-	Virtiofsd   string           // path of virtiofsd; "": found
+	VMM         string // one of vmm.Names
+	Programs    vmm.Programs
 	StopTimeout time.Duration    // from the request to stop to its being forced
 	UnsafeStore bool             // let a guest that could write to the store run
 	Address     bool             // say the guest's address on vfkit's NAT, once it is known
@@ -44,17 +43,6 @@ type Config struct {
 	Say, Warn   func(format string, args ...any)
 }
 
-// Names of VMMs. Auto is vfkit on macOS and QEMU elsewhere.
-const (
-	Auto  = "auto"
-	VFKit = "vfkit"
-	QEMU  = "qemu"
-)
-
-// RosettaFile is the program that macOS shares with Linux guests, where it is
-// installed.
-const RosettaFile = "/Library/Apple/usr/libexec/oah/RosettaLinux/rosetta"
-
 // DryRun returns, as shell commands, what Run would execute. Nothing is
 // created, and only the programs themselves are looked for.
 func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, error) {
@@ -63,9 +51,9 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 		return nil, err
 	}
 	var out []byte
-	for _, h := range m.vmm.helpers() {
-		out = append(out, "# on descriptor 3: a socket that listens at "+h.socket+"\n"...)
-		cmd, err := launchdoc.Command(h.argv)
+	for _, h := range m.vmm.Helpers() {
+		out = append(out, "# on descriptor 3: a socket that listens at "+h.Socket+"\n"...)
+		cmd, err := launchdoc.Command(h.Argv)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +65,7 @@ func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, err
 	if usesStdio(m.vm) {
 		out = append(out, "# with its console on a terminal of nixvf-boot's own\n"...)
 	}
-	cmd, err := launchdoc.Command(m.vmm.command())
+	cmd, err := launchdoc.Command(m.vmm.Command())
 	return append(out, cmd...), err
 }
 

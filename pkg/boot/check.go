@@ -21,7 +21,7 @@ func (m *machine) check(ctx context.Context) error {
 		return err
 	}
 	vmmErr := make(chan error, 1)
-	go func() { vmmErr <- m.vmm.check(ctx) }()
+	go func() { vmmErr <- m.vmm.Check(ctx) }()
 	var errs []error
 	if linux, ok := m.vm.Bootloader.(*config.LinuxBootloader); ok {
 		errs = append(errs, m.checkKernel(linux.VmlinuzPath), usable("initrd", linux.InitrdPath), m.checkMemory(linux))
@@ -40,7 +40,7 @@ func (m *machine) check(ctx context.Context) error {
 	for _, f := range m.doc.Files {
 		errs = append(errs, usable("files", f.From))
 	}
-	errs = append(errs, m.checkInput(), m.vmm.checkPlan(m), m.checkWrites(), m.checkStore(), <-vmmErr)
+	errs = append(errs, m.checkInput(), m.vmm.CheckPlan(), m.checkWrites(), m.checkStore(), <-vmmErr)
 	return errors.Join(errs...)
 }
 

@@ -66,12 +66,12 @@ func (s *session) openConsole(cmd *exec.Cmd) (err error) {
 	if s.pty, err = console.NewPty(); err != nil {
 		return err
 	}
-	s.pty.RequestLog = s.VMM == VFKit
+	s.pty.RequestLog = s.kind.RequestLog
 	if terminal := s.firstTerminal(); terminal != nil {
 		s.pty.Resize(terminal) // the VMM may look at it once only
 	}
 	cmd.Stdin, cmd.Stdout = s.pty.Slave(), s.pty.Slave()
-	if s.VMM == VFKit { // which tells nothing of a panic
+	if !s.kind.TellsPanic {
 		s.output.AfterSilence(panicSilence, s.lookForPanic)
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.consoleSocket(), Net: "unix"})
@@ -153,7 +153,7 @@ func (s *session) connect() <-chan struct{} {
 	default:
 		s.output.Add(s.Stdout, s.unwritable)
 		go func() {
-			if pipe.AwaitUnread(s.Stdout, s.vmm.Done()) {
+			if pipe.AwaitUnread(s.Stdout, s.process.Done()) {
 				s.nobodyReads()
 			}
 		}()
@@ -242,7 +242,7 @@ func (s *session) command(c console.Command) {
 func (s *session) resize() {
 	if s.terminal != nil {
 		s.pty.Resize(s.terminal)
-		_ = s.vmm.Signal(syscall.SIGWINCH) // who does not care ignores it
+		_ = s.process.Signal(syscall.SIGWINCH) // who does not care ignores it
 	}
 }
 
@@ -349,14 +349,14 @@ func (s *session) announce() {
 	if !s.usesPty() {
 		return
 	}
-	names, err := s.machine.vmm.terminals()
+	names, err := s.vmm.Terminals()
 	for try := 0; try < 100 && len(names) == 0; try++ {
 		select {
-		case <-s.vmm.Done():
+		case <-s.process.Done():
 			return
 		case <-time.After(50 * time.Millisecond):
 		}
-		names, err = s.machine.vmm.terminals()
+		names, err = s.vmm.Terminals()
 	}
 	if len(names) == 0 {
 		s.tell("warning: console: its pseudo-terminal cannot be found: %v", err)

@@ -28,8 +28,8 @@ func (c Config) wantsKeeper(doc *launchdoc.Document) bool {
 	if c.Leash != nil || c.Detach {
 		return c.Leash == nil
 	}
-	_, vm, err := vfkit.Parse(doc.Argv[1:])
-	return err == nil && usesStdio(vm) && console.Find(c.Stdout) != nil
+	command, err := vfkit.Parse(doc.Argv[1:])
+	return err == nil && usesStdio(command.VM) && console.Find(c.Stdout) != nil
 }
 
 // untilGone returns a context that ends also when the front does, and with it
@@ -66,7 +66,7 @@ func (c Config) lead() (int, error) {
 	status := child.StatusOf(f.State())
 	switch {
 	case status > 128 && f.State().ExitCode() < 0:
-		return status, endOf("the process that ran the VM", status, "")
+		return status, endOf("the process that ran the VM", status, "", nothingKnown)
 	case status == 0 && c.Detach:
 		return 1, errors.New("the VM has ended already")
 	}
@@ -163,7 +163,7 @@ func (c Config) placeOf(doc *launchdoc.Document) (place.VM, error) {
 
 // describe returns what others may know of a VM that goes to the background.
 func (m *machine) describe(console string) leash.VM {
-	vm := leash.VM{ID: m.place.ID, PID: os.Getpid(), Console: console, Sockets: m.vmm.sockets()}
+	vm := leash.VM{ID: m.place.ID, PID: os.Getpid(), Console: console, Sockets: m.vmm.Sockets()}
 	for _, d := range config.FilterDevices[*config.VirtioVsock](m.vm) {
 		if d.SocketURL != "" {
 			vm.Sockets[fmt.Sprintf("vsock-%d", d.Port)] = d.SocketURL

@@ -6,18 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 
 	"github.com/crc-org/vfkit/pkg/config"
 
 	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
-
-// platforms names Go's architectures as Nix does.
-var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
-
-// hostSystem is the platform of guests that this host's CPU can run itself.
-func hostSystem() string { return platforms[runtime.GOARCH] }
 
 // guestSystem is the guest's platform: the document's, else what the kernel was
 // made for, else the host's.
@@ -30,7 +24,7 @@ func (m *machine) guestSystem() string {
 			return head.system()
 		}
 	}
-	return hostSystem()
+	return vmm.HostSystem()
 }
 
 // checkKernel reports a kernel that the VMM could not start. For arm64 that is

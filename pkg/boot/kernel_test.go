@@ -10,6 +10,7 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 // TestKernel tells kernels apart by the beginnings of their files.
@@ -29,7 +30,7 @@ func TestKernel(t *testing.T) {
 		{image, arm, arm, ""},
 		{image, x86, x86, "is made for aarch64-linux, and the guest is x86_64-linux"},
 		{"\x1f\x8b\x08", arm, arm, "is compressed with gzip: it must be unpacked first"},
-		{"\x1f\x8b\x08", "", hostSystem(), "is compressed with gzip"},
+		{"\x1f\x8b\x08", "", vmm.HostSystem(), "is compressed with gzip"},
 		{"\x28\xb5\x2f\xfd", arm, arm, "is compressed with zstd"},
 		{"MZ\x00\x00zimg", arm, arm, "is a compressed EFI program (zboot): "},
 		{"MZ", arm, arm, "is no kernel for arm64: it should be an uncompressed Image"},

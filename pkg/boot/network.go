@@ -17,11 +17,10 @@ import (
 const firstCardFD = 3
 
 // planNetwork decides which cards are on a network of ours: those with NAT,
-// when the VMM's own cannot do what the document wants. QEMU's never can: on it
-// the guest reaches whatever listens on the host's loopback interface.
+// when the VMM has none, or its own cannot do what the document wants.
 func (m *machine) planNetwork() (err error) {
 	wanted := len(m.doc.ForwardPorts) > 0 || m.doc.RestrictNetwork || m.doc.HostLoopback
-	if !wanted && m.VMM != QEMU {
+	if !wanted && m.kind.NAT {
 		return nil
 	}
 	if m.rules, err = network.Rules(m.doc.ForwardPorts); err != nil {

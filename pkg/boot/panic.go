@@ -81,7 +81,7 @@ func (s *session) watchRestarts() {
 	var silent int
 	var written uint64
 	start := time.Now()
-	s.machine.vmm.watch(s.vmm.Done(), func() {
+	s.vmm.Watch(s.process.Done(), func() {
 		time.Sleep(outputDelay)
 		if reason, _, panicked := s.output.Panic(); panicked {
 			s.raise(panicError(reason), true)
@@ -98,24 +98,4 @@ func (s *session) watchRestarts() {
 		}
 		written, start = s.output.Written(), time.Now()
 	})
-}
-
-// watch reads QEMU's events on a control socket of their own, which it may take
-// a moment to make.
-func (v *qemuVMM) watch(ended <-chan struct{}, restarted func()) {
-	for {
-		mon, err := v.monitor(v.plan.Events)
-		if err == nil {
-			defer mon.Close()
-			for mon.AwaitRestart() == nil {
-				restarted()
-			}
-			return
-		}
-		select {
-		case <-ended:
-			return
-		case <-time.After(pollRunning):
-		}
-	}
 }

@@ -2,19 +2,13 @@ package boot
 
 import (
 	"fmt"
-	"net/http"
 	"syscall"
 	"time"
 
-	"github.com/tidwall/gjson"
-	"golang.org/x/sys/unix"
-
-	"github.com/nixvf/nixvf/pkg/qemu"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 const (
-	// roomLeast is how much room there must be for a guest to go on, in bytes.
-	roomLeast = 16 << 20
 	// resumeEvery is how often a paused guest is tried.
 	resumeEvery = time.Second
 	// resumedAfter is in how many tries in a row a guest runs that goes on.
@@ -27,15 +21,13 @@ const (
 	// logReserve is how much room is kept for what is said in the background, also
 	// about a disk that is full, in bytes.
 	logReserve = 64 << 10
-	// pollPaused is how often vfkit is asked whether its VM is paused.
-	pollPaused = 5 * time.Second
 )
 
 // guardDisks says which disk image cannot be read or written, and lets a guest
 // that is paused for it go on as soon as that is possible.
 func (s *session) guardDisks() {
 	said := map[string]time.Time{}
-	s.machine.vmm.watchDisks(s.vmm.Done(), func(e qemu.DiskError) {
+	s.vmm.WatchDisks(s.process.Done(), func(e vmm.DiskError) {
 		text := diskTrouble(e)
 		switch {
 		case e.Paused && s.stalled.Swap(true), time.Since(said[text]) < sameTrouble && !e.Paused:
@@ -49,7 +41,7 @@ func (s *session) guardDisks() {
 }
 
 // diskTrouble says what is wrong, and what becomes of the guest.
-func diskTrouble(e qemu.DiskError) string {
+func diskTrouble(e vmm.DiskError) string {
 	disk := "a disk"
 	if e.Image != "" {
 		disk = "disk " + e.Image
@@ -59,7 +51,7 @@ func diskTrouble(e qemu.DiskError) string {
 		doing = "writing"
 	}
 	switch {
-	case e.Full || e.Paused && e.Image != "" && !hasRoom(e.Image):
+	case e.Full || e.Paused && e.Image != "" && !vmm.HasRoom(e.Image):
 		return disk + ": its file system is full: the guest is paused, and goes on when there is room"
 	case e.Paused:
 		return fmt.Sprintf("%s: %s failed (%s): the guest is paused, and goes on when that works", disk, doing, e.Reason)
@@ -67,27 +59,19 @@ func diskTrouble(e qemu.DiskError) string {
 	return fmt.Sprintf("%s: %s failed (%s), and the guest has been told", disk, doing, e.Reason)
 }
 
-// hasRoom reports whether the file system of an image has room; also where that
-// cannot be known.
-func hasRoom(image string) bool {
-	var fs unix.Statfs_t
-	err := unix.Statfs(image, &fs)
-	return err != nil || uint64(fs.Bavail)*uint64(fs.Bsize) >= roomLeast
-}
-
 // resumeWithRoom lets the guest go on, again and again until it does.
-func (s *session) resumeWithRoom(e qemu.DiskError) {
+func (s *session) resumeWithRoom(e vmm.DiskError) {
 	for runs := 0; runs < resumedAfter; runs++ {
 		select {
-		case <-s.vmm.Done():
+		case <-s.process.Done():
 			return
 		case <-time.After(resumeEvery):
 		}
-		if running, _ := s.machine.vmm.running(); running {
+		if running, _ := s.vmm.Running(); running {
 			continue
 		}
-		if runs = -1; e.Image == "" || hasRoom(e.Image) {
-			_ = s.machine.vmm.resume() // what comes of it is seen at the next try
+		if runs = -1; e.Image == "" || vmm.HasRoom(e.Image) {
+			_ = s.vmm.Resume() // what comes of it is seen at the next try
 		}
 	}
 	s.stalled.Store(false)
@@ -100,8 +84,8 @@ func (s *session) wake() {
 	for _, p := range s.helpers {
 		_ = p.Signal(syscall.SIGCONT)
 	}
-	_ = s.vmm.Signal(syscall.SIGCONT)
-	if err := s.machine.vmm.resume(); err != nil && s.Verbose {
+	_ = s.process.Signal(syscall.SIGCONT)
+	if err := s.vmm.Resume(); err != nil && s.Verbose {
 		s.tell("resume: %v", err)
 	}
 }
@@ -127,78 +111,10 @@ func (m *machine) written() []string {
 	return paths
 }
 
-// full returns the first image whose file system has no room, "" if all have.
-func full(images []string) string {
-	for _, path := range images {
-		if !hasRoom(path) {
-			return path
-		}
-	}
-	return ""
-}
-
 // fullDisk is what a VMM may have ended for, nil if there is room.
 func (m *machine) fullDisk() error {
-	if path := full(m.written()); path != "" {
+	if path := vmm.Full(m.written()); path != "" {
 		return fmt.Errorf("disk %s: its file system is full", path)
 	}
 	return nil
-}
-
-// watchDisks reads QEMU's events on a control socket of their own.
-func (v *qemuVMM) watchDisks(ended <-chan struct{}, failed func(qemu.DiskError)) {
-	for {
-		if mon, err := v.monitor(v.plan.Trouble); err == nil {
-			defer mon.Close()
-			_ = v.plan.DiskErrors(mon, failed) // which QEMU's end ends
-			return
-		}
-		select {
-		case <-ended:
-			return
-		case <-time.After(pollRunning):
-		}
-	}
-}
-
-func (v *qemuVMM) resume() error {
-	mon, err := v.monitor(v.plan.Monitor)
-	if err != nil {
-		return err
-	}
-	defer mon.Close()
-	return mon.Resume()
-}
-
-// watchDisks asks vfkit for its VM's state: Virtualization.framework does not
-// say which disk it is. A VM that somebody has paused has room on its disks.
-func (v *vfkitVMM) watchDisks(ended <-chan struct{}, failed func(qemu.DiskError)) {
-	for {
-		select {
-		case <-ended:
-			return
-		case <-time.After(pollPaused):
-		}
-		image := full(v.images)
-		if image == "" {
-			continue
-		}
-		if state, _ := v.state(); state == "VirtualMachineStatePaused" || state == "VirtualMachineStateError" {
-			failed(qemu.DiskError{Image: image, Write: true, Full: true, Paused: true})
-		}
-	}
-}
-
-// state is what vfkit calls its VM's state.
-func (v *vfkitVMM) state() (string, error) {
-	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/state", "")
-	return gjson.GetBytes(answer, "state").String(), err
-}
-
-func (v *vfkitVMM) resume() error {
-	state, err := v.state()
-	if err == nil && state == "VirtualMachineStatePaused" {
-		_, err = callVfkit(v.rest, http.MethodPost, "/vm/state", `{"state": "Resume"}`)
-	}
-	return err
 }

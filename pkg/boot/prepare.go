@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/nixvf/nixvf/pkg/disk"
+	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/sockets"
 )
@@ -83,7 +84,7 @@ func (l *made) disk(ctx context.Context, d launchdoc.Disk) error {
 	case errors.Is(err, fs.ErrExist) && !d.Temporary:
 		return nil
 	case err != nil:
-		return prefix("disk", err)
+		return fault.Each("disk", err)
 	case d.Temporary:
 		return l.remember(d.Path)
 	}

@@ -15,7 +15,7 @@ func (m *machine) openRecord() {
 		m.Warn("record: %v", err) // then nobody takes it for this run's
 	}
 	m.record = &instance.Record{
-		Name: m.doc.Name, System: m.doc.System, VMM: m.vmm.name(), MemorySize: int(m.vm.Memory.ToBytes() >> 20), Cores: int(m.vm.Vcpus),
+		Name: m.doc.Name, System: m.doc.System, VMM: m.kind.Name, MemorySize: int(m.vm.Memory.ToBytes() >> 20), Cores: int(m.vm.Vcpus),
 		ForwardPorts: m.doc.ForwardPorts, Process: self,
 	}
 	if images := m.images(); len(images) > 0 {

@@ -20,13 +20,14 @@ import (
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/roots"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 // session is a VM that runs: its processes, its console and its logs.
 type session struct {
 	*machine
 	requests *requests
-	vmm      *child.Process
+	process  *child.Process // the VMM's
 	helpers  []*child.Process
 	failed   chan *child.Process // a helper that ended first
 	logs     []*os.File
@@ -73,24 +74,24 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 
 // start starts the helpers and the VMM.
 func (s *session) start(l *locks, n *ownNetwork) error {
-	for _, h := range s.machine.vmm.helpers() {
+	for _, h := range s.vmm.Helpers() {
 		if err := s.startHelper(h); err != nil {
 			return err
 		}
 	}
-	if err := s.machine.vmm.serveVsock(); err != nil {
+	if err := s.vmm.ServeVsock(); err != nil {
 		return err
 	}
-	s.machine.vmm.clearSockets()
-	log, err := s.openLog(s.machine.vmm.name())
+	s.vmm.ClearSockets()
+	log, err := s.openLog(s.kind.Name)
 	if err != nil {
 		return err
 	}
-	argv := s.machine.vmm.command()
+	argv := s.vmm.Command()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr = log
 	if n != nil {
-		cards, err := s.machine.vmm.attach(n.Network)
+		cards, err := s.vmm.Attach(n.Network)
 		defer closeAll(cards)
 		if err != nil {
 			return err
@@ -107,18 +108,18 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 	}
 	s.started = time.Now()
 	s.output.Begin(s.started)
-	s.vmm, err = child.Start(s.machine.vmm.name(), cmd)
+	s.process, err = child.Start(s.kind.Name, cmd)
 	return err
 }
 
 // startHelper starts a helper on a socket that listens already, so that the
 // VMM need not wait for it.
-func (s *session) startHelper(h helper) error {
-	log, err := s.openLog(h.name)
+func (s *session) startHelper(h vmm.Helper) error {
+	log, err := s.openLog(h.Name)
 	if err != nil {
 		return err
 	}
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: h.socket, Net: "unix"})
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: h.Socket, Net: "unix"})
 	if err != nil {
 		return err
 	}
@@ -131,9 +132,9 @@ func (s *session) startHelper(h helper) error {
 		return err
 	}
 	defer file.Close()
-	cmd := exec.Command(h.argv[0], h.argv[1:]...)
+	cmd := exec.Command(h.Argv[0], h.Argv[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{file}
-	p, err := child.Start(h.name, cmd)
+	p, err := child.Start(h.Name, cmd)
 	if err != nil {
 		return err
 	}
@@ -172,9 +173,9 @@ func (s *session) openLog(name string) (*os.File, error) {
 
 // close ends what still runs.
 func (s *session) close() {
-	if s.vmm != nil {
-		s.vmm.End()
-		s.machine.vmm.clearSockets()
+	if s.process != nil {
+		s.process.End()
+		s.vmm.ClearSockets()
 	}
 	for _, h := range s.helpers {
 		h.End()
@@ -193,7 +194,7 @@ func closeAll(files []*os.File) {
 // outcome turns the VMM's end into an exit status. A failure that nobody asked
 // for is explained with the last lines of the VMM's log.
 func (s *session) outcome(err error) (int, error) {
-	status := s.vmm.Status()
+	status := s.process.Status()
 	reason, _, panicked := s.output.Panic()
 	switch {
 	case s.unread.Load():
@@ -211,7 +212,7 @@ func (s *session) outcome(err error) (int, error) {
 	case panicked: // and QEMU has ended for it
 		return status, errors.Join(panicError(reason), s.lastLines())
 	}
-	err = endOf(s.vmm.Name, status, s.place.Log(s.vmm.Name))
+	err = endOf(s.process.Name, status, s.place.Log(s.process.Name), s.vmm.Explain)
 	select {
 	case h := <-s.failed: // perhaps that is why; one that is content has only lost its VMM
 		if h.Status() != 0 {
@@ -234,5 +235,6 @@ func (s *session) lastLines() error {
 
 // failure is the error of a helper that ended before the VM did.
 func (s *session) failure(h *child.Process) error {
-	return fmt.Errorf("%s ended with status %d%s", h.Name, h.Status(), lastWords(h.Name, s.place.Log(h.Name)))
+	words, _ := lastWords(s.place.Log(h.Name), nothingKnown)
+	return fmt.Errorf("%s ended with status %d%s", h.Name, h.Status(), words)
 }

@@ -15,28 +15,40 @@ import (
 )
 
 // checkWrites reports shares that the guest must not write to and could. A VMM
-// that knows read-only shares keeps it from that; under vfkit root in the guest
-// can do whatever this user can. The store is too precious for a warning.
+// that knows read-only shares keeps it from that; under another one root in the
+// guest can do whatever this user can. The store is too precious for a warning.
 func (m *machine) checkWrites() error {
-	if _, ok := m.vmm.(*vfkitVMM); !ok {
+	if m.kind.ReadOnlyShares {
 		return nil
 	}
 	var errs []error
 	for _, d := range config.FilterDevices[*config.VirtioFs](m.vm) {
 		if at, reason := m.storeBehind(d.SharedDir); reason != "" {
 			if !m.UnsafeStore {
-				err := fmt.Errorf("share %q: root in the guest could write to %s, because %s, and vfkit has no read-only shares",
-					d.MountTag, at, reason)
+				err := fmt.Errorf("share %q: root in the guest could write to %s, because %s, and %s has no read-only shares",
+					d.MountTag, at, reason, m.kind.Name)
 				errs = append(errs, fault.Hint(err, "a multi-user installation of Nix protects the store; --unsafe-store trusts the guest"))
 			}
 			continue
 		}
 		if reason := m.whyWritable(d.SharedDir); reason != "" && m.readOnly(d.MountTag, d.SharedDir) {
-			m.Warn("share %q: vfkit has no read-only shares, and root in the guest could write to %s, because %s",
-				d.MountTag, d.SharedDir, reason)
+			m.Warn("share %q: %s has no read-only shares, and root in the guest could write to %s, because %s",
+				d.MountTag, m.kind.Name, d.SharedDir, reason)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// tellReadOnly says which shares are read-only although nobody asked for it.
+func (m *machine) tellReadOnly() {
+	for _, d := range config.FilterDevices[*config.VirtioFs](m.vm) {
+		if !m.kind.ReadOnlyShares || m.UnsafeStore || slices.Contains(m.doc.ReadOnly, d.MountTag) || inStore(d.SharedDir) {
+			continue
+		}
+		if at, reason := m.storeBehind(d.SharedDir); reason != "" {
+			m.Warn("share %q: it is read-only, because root in the guest could write to %s through it (--unsafe-store allows that)", d.MountTag, at)
+		}
+	}
 }
 
 // checkStore reports files in the store that would be written to: those that

@@ -10,10 +10,6 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 )
 
-// ownConsole is what the VMM is told of the console that is on a terminal of
-// ours.
-const ownConsole = "virtio-serial,stdio"
-
 // planConsole finds the console that this process takes care of: the one on
 // stdio, or else the first. It is put on a terminal of ours, whatever the
 // document wants of it; others are left to the VMM.
@@ -27,13 +23,18 @@ func (m *machine) planConsole() error {
 		return errors.New("--input: the VM has no console")
 	}
 	for _, d := range serials {
-		if m.VMM == VFKit && d != m.console && holdsText(d.LogFile) {
-			return fmt.Errorf("console log %s holds something, and vfkit would empty it: only one console is appended to", d.LogFile)
+		if !m.kind.AppendsLogs && d != m.console && holdsText(d.LogFile) {
+			return fmt.Errorf("console log %s holds something, and %s would empty it: only one console is appended to", d.LogFile, m.kind.Name)
 		}
 	}
-	if m.console != nil {
-		*m.console = config.VirtioSerial{UsesStdio: true}
+	if m.console == nil {
+		return nil
 	}
+	own := &config.VirtioSerial{UsesStdio: true}
+	if err := m.command.Replace(m.console, own); err != nil {
+		return err
+	}
+	m.console = own
 	return nil
 }
 

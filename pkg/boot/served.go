@@ -13,6 +13,7 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 
 	"github.com/nixvf/nixvf/pkg/child"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 // seen are the shared directories as they were when they were checked.
@@ -64,10 +65,10 @@ const (
 
 // checkServed ends a helper that serves another directory than the one that was
 // checked, before a guest has found it.
-func (s *session) checkServed(p *child.Process, h helper, log *os.File) {
+func (s *session) checkServed(p *child.Process, h vmm.Helper, log *os.File) {
 	pause := pollServed
 	for times := 0; runtime.GOOS == "linux"; pause = nextLook(pause, times > 0) {
-		right, wrong := serves(p.PID(), s.shares[h.dir])
+		right, wrong := serves(p.PID(), s.shares[h.Dir])
 		if times++; !wrong {
 			times = 0
 		}
@@ -75,7 +76,7 @@ func (s *session) checkServed(p *child.Process, h helper, log *os.File) {
 		case right:
 			return
 		case times == servesWrong:
-			fmt.Fprintf(log, "it does not serve %s, but another directory\n", h.dir)
+			fmt.Fprintf(log, "it does not serve %s, but another directory\n", h.Dir)
 			p.End()
 			return
 		}

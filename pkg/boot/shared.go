@@ -64,7 +64,7 @@ func (m *machine) openShared(path string, flag int) (*os.File, error) {
 // link of the guest's.
 func (m *machine) checkSharedLog(path string) error {
 	share, _, _ := m.sharedPart(path)
-	if share == nil || path == m.wanted.LogFile || m.VMM == QEMU && m.readOnly(share.MountTag, share.SharedDir) {
+	if share == nil || path == m.wanted.LogFile || m.kind.ReadOnlyShares && m.readOnly(share.MountTag, share.SharedDir) {
 		return nil
 	}
 	return fmt.Errorf("console log %s: it is in share %q, where the guest may put a link in its place: name a file outside", path, share.MountTag)

@@ -20,7 +20,7 @@ func (s *session) tellTrouble() {
 	defer tick.Stop()
 	for {
 		select {
-		case <-s.vmm.Done():
+		case <-s.process.Done():
 			return
 		case <-tick.C:
 		}

@@ -153,12 +153,12 @@ func (s *session) untilRunning() <-chan struct{} {
 	running := make(chan struct{})
 	go func() {
 		for {
-			if yes, _ := s.machine.vmm.running(); yes {
+			if yes, _ := s.vmm.Running(); yes {
 				close(running)
 				return
 			}
 			select {
-			case <-s.vmm.Done():
+			case <-s.process.Done():
 				return
 			case <-time.After(pollRunning):
 			}

@@ -12,7 +12,6 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
-	"github.com/nixvf/nixvf/pkg/vsock"
 )
 
 const (
@@ -47,32 +46,18 @@ func (m *machine) vsockPorts() []*config.VirtioVsock {
 	return ports
 }
 
-// serveVsock makes the sockets that lead to the guest, where the VMM does not.
-func (v *qemuVMM) serveVsock() error {
-	for _, port := range v.plan.Vsock {
-		_, err := vsock.Serve(port.Socket, func() (vsock.Conn, error) { return vsock.Dial(v.plan.CID, port.Port) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// vfkit makes its sockets itself.
-func (v *vfkitVMM) serveVsock() error { return nil }
-
 // tellVsock says how each of the guest's ports is reached, once its socket is
 // there: vfkit only logs that it cannot make one.
 func (s *session) tellVsock() {
 	for _, d := range s.vsockPorts() {
 		for start := time.Now(); !isSocket(d.SocketURL); {
 			select {
-			case <-s.vmm.Done():
+			case <-s.process.Done():
 				return
 			case <-time.After(pollRunning):
 			}
 			if time.Since(start) > socketWait {
-				s.tell("warning: vsock port %d cannot be reached: %s has not made %s", d.Port, s.vmm.Name, d.SocketURL)
+				s.tell("warning: vsock port %d cannot be reached: %s has not made %s", d.Port, s.process.Name, d.SocketURL)
 				return
 			}
 		}

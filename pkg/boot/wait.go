@@ -7,6 +7,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/instance"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 // askAgain is how often the guest is asked to stop: a guest that is still
@@ -34,7 +35,7 @@ func (s *session) wait() error {
 	for {
 		why, person := "", true // who asks for the VM's end
 		select {
-		case <-s.vmm.Done():
+		case <-s.process.Done():
 			return nil
 		case h := <-s.failed:
 			return s.helperFailed(h)
@@ -115,13 +116,13 @@ func (s *session) timeIsUp() bool {
 // once; that it cannot be reached yet only to who wants to know more.
 func (s *session) askGuest() {
 	s.wake()
-	err := s.machine.vmm.stop()
-	var refused refusal
+	err := s.vmm.Stop()
+	var refused vmm.Refusal
 	switch {
 	case errors.As(err, &refused):
 		s.refused.Do(func() {
 			s.tell("%s does not ask the guest to stop: %s; it is told to every %v, and ends by force after %v, or at once when you ask again",
-				s.machine.vmm.name(), refused, askAgain, s.StopTimeout)
+				s.kind.Name, refused, askAgain, s.StopTimeout)
 		})
 	case err != nil && s.Verbose:
 		s.tell("stop: %v", err)
@@ -131,7 +132,7 @@ func (s *session) askGuest() {
 // force ends the VMM as pulling the plug would.
 func (s *session) force(status int, why string) {
 	s.forced = status
-	s.note("%s: ending %s by force", why, s.vmm.Name)
+	s.note("%s: ending %s by force", why, s.process.Name)
 	s.pullPlug()
 }
 
@@ -143,31 +144,31 @@ const haltTime = 2 * time.Second
 func (s *session) pullPlug() {
 	refused := make(chan error, 1)
 	go func() {
-		if err := s.machine.vmm.halt(); err != nil {
+		if err := s.vmm.Halt(); err != nil {
 			refused <- err
 		}
 	}()
 	select {
-	case <-s.vmm.Done():
+	case <-s.process.Done():
 	case <-refused:
 	case <-time.After(haltTime):
 	}
 	// On macOS the exit of a session's leader waits until what it printed has been
 	// read (xnu, bsd/kern/kern_exit.c, ttywait).
 	defer time.AfterFunc(drained, func() { s.output.RemoveBusy(nil) }).Stop()
-	s.vmm.End()
+	s.process.End()
 }
 
 // helperFailed reports a helper that ended. When the VM ends, its helpers end
 // by themselves, perhaps first; and a VMM that cannot start says more itself.
 func (s *session) helperFailed(h *child.Process) error {
 	select {
-	case <-s.vmm.Done():
+	case <-s.process.Done():
 		s.noteFailure(h) // for the message about a VMM that failed
 		return nil
 	case <-time.After(2 * time.Second):
 	}
-	s.vmm.End()
+	s.process.End()
 	return s.failure(h)
 }
 

@@ -41,14 +41,9 @@ func readSystem(toplevel string) (*bootdoc.Document, error) {
 	return doc, nil
 }
 
-// unfit is the error for a boot.json that bootdoc found wrong: a line for each
-// finding.
+// unfit is the error for a boot.json that bootdoc found wrong.
 func unfit(path string, err error) error {
-	var all []error
-	for _, line := range fault.Lines(err) {
-		all = append(all, fmt.Errorf("%s: %s", path, line))
-	}
-	return fault.Hint(errors.Join(all...), "was the system made with nixvf's NixOS module, and with its boot.bootspec.extensions?")
+	return fault.Hint(fault.Each(path, err), "was the system made with nixvf's NixOS module, and with its boot.bootspec.extensions?")
 }
 
 // maxBootJSON is more than package bootdoc takes, so that it is the one to say so.

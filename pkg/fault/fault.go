@@ -106,6 +106,23 @@ func Lines(err error) []string {
 	return []string{err.Error()}
 }
 
+// Each puts what in front of each error that err joins, or of err itself. A nil
+// err stays nil.
+func Each(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, Each(what, e))
+	}
+	return errors.Join(errs...)
+}
+
 func walk(err error, visit func(error)) {
 	if err == nil {
 		return

@@ -5,10 +5,8 @@ import (
 	"strings"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
-
-// guests maps Go's CPUs to the guests that run on them at full speed.
-var guests = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
 
 func (c *check) nix() {
 	version, settings, err := c.Nix(c.ctx)
@@ -24,7 +22,7 @@ func (c *check) nix() {
 	}
 	c.ok("nix", "%s", version)
 	_, cpu := c.Platform()
-	switch guest := guests[cpu]; {
+	switch guest := vmm.Guest(cpu); {
 	case !settings.Local():
 		c.problem("builder", "nixvf shares the store of this machine", "Nix's store is %s, not this machine's", settings.Store)
 	case settings.Builds(guest):

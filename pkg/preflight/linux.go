@@ -3,13 +3,13 @@ package preflight
 import (
 	"strings"
 
-	"github.com/nixvf/nixvf/pkg/boot"
 	"github.com/nixvf/nixvf/pkg/qemu"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 func (c *check) qemu(given string) {
 	_, cpu := c.Platform()
-	name := "qemu-system-" + strings.TrimSuffix(guests[cpu], "-linux")
+	name := "qemu-system-" + strings.TrimSuffix(vmm.Guest(cpu), "-linux")
 	path, err := c.program(given, name)
 	if err != nil {
 		c.problem("QEMU", "install QEMU (Debian: qemu-system-x86 or qemu-system-arm)", "%v", err)
@@ -17,7 +17,7 @@ func (c *check) qemu(given string) {
 	}
 	version, err := c.Run(c.ctx, path, "--version")
 	if err == nil {
-		err = boot.CheckQEMUVersion(version)
+		err = vmm.CheckQEMUVersion(version)
 	}
 	if err != nil {
 		c.problem("QEMU", "install a newer QEMU, or name it with --qemu", "%s: %s", path, firstLine(err.Error()))

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nixvf/nixvf/pkg/boot"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 // Versions of macOS: Virtualization.framework boots Linux with shares and
@@ -54,7 +54,7 @@ func (c *check) vfkit(given string) {
 	}
 	version, err := c.Run(c.ctx, path, "--version")
 	if err == nil {
-		err = boot.CheckVfkitVersion(version)
+		err = vmm.CheckVfkitVersion(version)
 	}
 	if err != nil {
 		c.problem("vfkit", fix, "%s: %s", path, firstLine(err.Error()))
@@ -75,7 +75,7 @@ func (c *check) vfkit(given string) {
 func (c *check) rosetta() {
 	switch _, cpu := c.Platform(); {
 	case cpu != "arm64": // an Intel Mac needs none
-	case !c.Exists(boot.RosettaFile):
+	case !c.Exists(vmm.RosettaFile):
 		c.warn("Rosetta", "softwareupdate --install-rosetta", "not installed: guests run no x86_64-linux programs")
 	default:
 		c.rosettaAge()

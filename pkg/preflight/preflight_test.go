@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nixvf/nixvf/pkg/boot"
 	"github.com/nixvf/nixvf/pkg/nix"
+	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
 // fake is a host in which nothing is wrong until a test says so.
@@ -36,7 +36,7 @@ func mac() *fake {
 			"/bin/vfkit --version":                    "vfkit version: v0.6.3\n",
 			"codesign -d --entitlements - /bin/vfkit": "Executable=/bin/vfkit\n[Dict]\n\t[Key] com.apple.security.virtualization\n\t[Value]\n\t\t[Bool] true\n",
 		},
-		files: []string{boot.RosettaFile}, free: 100 * gib,
+		files: []string{vmm.RosettaFile}, free: 100 * gib,
 		settings: nix.Settings{System: "aarch64-darwin", Builders: "ssh://b aarch64-linux"},
 	}
 }

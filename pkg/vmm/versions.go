@@ -1,4 +1,4 @@
-package boot
+package vmm
 
 import (
 	"bytes"
@@ -17,12 +17,11 @@ import (
 // program is the same file.
 type versions struct{ evalcache.Cache }
 
-func (m *machine) versions() versions {
-	cache, err := m.Host.Cache()
-	if err != nil {
+func (p Plan) versions() versions {
+	if p.Cache == "" {
 		return versions{}
 	}
-	return versions{evalcache.Cache{Dir: filepath.Join(cache, "versions")}}
+	return versions{evalcache.Cache{Dir: filepath.Join(p.Cache, "versions")}}
 }
 
 // check runs accept on what the program prints for --version. What was

@@ -1,4 +1,4 @@
-package boot
+package vmm
 
 import (
 	"bufio"
@@ -19,14 +19,14 @@ import (
 func TestRefusal(t *testing.T) {
 	dir := t.TempDir()
 	rest, monitor := filepath.Join(dir, "rest"), filepath.Join(dir, "qmp")
-	vmms := []vmm{
-		&vfkitVMM{rest: vfkit.Endpoint{Network: "unix", Address: rest}},
-		&qemuVMM{plan: &qemu.Plan{Monitor: monitor}},
+	vmms := map[string]VMM{
+		"vfkit": &vfkitVMM{rest: vfkit.Endpoint{Network: "unix", Address: rest}},
+		"qemu":  &qemuVMM{plan: &qemu.Plan{Monitor: monitor}},
 	}
-	for _, v := range vmms {
-		var refused refusal
-		if err := v.stop(); err == nil || errors.As(err, &refused) {
-			t.Errorf("%s, nobody listens: %v", v.name(), err)
+	for name, v := range vmms {
+		var refused Refusal
+		if err := v.Stop(); err == nil || errors.As(err, &refused) {
+			t.Errorf("%s, nobody listens: %v", name, err)
 		}
 	}
 	go http.Serve(listenAt(t, rest), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -34,10 +34,10 @@ func TestRefusal(t *testing.T) {
 		fmt.Fprint(w, `{"error": "not now"}`)
 	}))
 	go refuse(listenAt(t, monitor))
-	for _, v := range vmms {
-		var refused refusal
-		if err := v.stop(); !errors.As(err, &refused) || refused != "not now" {
-			t.Errorf("%s: %v", v.name(), err)
+	for name, v := range vmms {
+		var refused Refusal
+		if err := v.Stop(); !errors.As(err, &refused) || refused != "not now" {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package boot
+package vmm
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -23,12 +24,6 @@ import (
 
 // restWait bounds one request to vfkit.
 const restWait = 2 * time.Second
-
-// refusal is what a VMM answers to a request that it does not grant, in its own
-// words.
-type refusal string
-
-func (r refusal) Error() string { return string(r) }
 
 // callVfkit sends one request to vfkit's REST interface (vfkit's doc/usage.md,
 // section "Restful service") and returns the answer.
@@ -50,31 +45,45 @@ func callVfkit(at vfkit.Endpoint, method, path, body string) ([]byte, error) {
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err == nil && resp.StatusCode/100 != 2 {
-		err = refusal(resp.Status)
+		err = Refusal(resp.Status)
 		if reason := gjson.GetBytes(answer, "error").String(); reason != "" {
-			err = refusal(reason)
+			err = Refusal(reason)
 		}
 	}
 	return answer, err
 }
 
-func (v *vfkitVMM) stop() error {
+func (v *vfkitVMM) Stop() error {
 	_, err := callVfkit(v.rest, http.MethodPost, "/vm/state", `{"state": "Stop"}`)
 	return err
 }
 
-func (v *vfkitVMM) halt() error {
+func (v *vfkitVMM) Halt() error {
 	_, err := callVfkit(v.rest, http.MethodPost, "/vm/state", `{"state": "HardStop"}`)
 	return err
 }
 
-// running asks vfkit whether its VM runs.
-func (v *vfkitVMM) running() (bool, error) {
-	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/state", "")
-	return err == nil && gjson.GetBytes(answer, "state").String() == "VirtualMachineStateRunning", err
+// Running asks vfkit whether its VM runs.
+func (v *vfkitVMM) Running() (bool, error) {
+	state, err := v.state()
+	return state == "VirtualMachineStateRunning", err
 }
 
-func (v *vfkitVMM) terminals() ([]string, error) {
+// state is what vfkit calls its VM's state.
+func (v *vfkitVMM) state() (string, error) {
+	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/state", "")
+	return gjson.GetBytes(answer, "state").String(), err
+}
+
+func (v *vfkitVMM) Resume() error {
+	state, err := v.state()
+	if err == nil && state == "VirtualMachineStatePaused" {
+		_, err = callVfkit(v.rest, http.MethodPost, "/vm/state", `{"state": "Resume"}`)
+	}
+	return err
+}
+
+func (v *vfkitVMM) Terminals() ([]string, error) {
 	answer, err := callVfkit(v.rest, http.MethodGet, "/vm/inspect", "")
 	if err != nil {
 		return nil, err
@@ -88,7 +97,7 @@ func (v *vfkitVMM) terminals() ([]string, error) {
 	return names, nil
 }
 
-func (v *vfkitVMM) sockets() map[string]string {
+func (v *vfkitVMM) Sockets() map[string]string {
 	if v.rest.Network != "unix" {
 		return map[string]string{}
 	}
@@ -98,15 +107,15 @@ func (v *vfkitVMM) sockets() map[string]string {
 // checkControl looks at the REST interface that vfkit's arguments ask for: it
 // asks nobody for a password. The one of our own is in a private directory that
 // is about to be made.
-func (v *vfkitVMM) checkControl(m *machine) error {
-	uri := m.opts.RestfulURI
+func (v *vfkitVMM) checkControl() error {
+	uri := v.plan.Command.Options.RestfulURI
 	switch given, err := vfkit.ParseEndpoint(uri); {
 	case err != nil || given.Network == "":
 		return err
 	case given.Network == "unix":
-		err := checkFree(given.Address, m.UID)
-		if err == nil && !strings.HasPrefix(given.Address, m.place.Dir+"/") { // whose directories are about to be made
-			err = access(filepath.Dir(given.Address), unix.W_OK|unix.X_OK)
+		err := checkFree(given.Address, v.plan.UID)
+		if err == nil && !strings.HasPrefix(given.Address, v.plan.Dir+"/") { // whose directories are about to be made
+			err = mayMakeIn(filepath.Dir(given.Address))
 		}
 		if err != nil {
 			err = fmt.Errorf("argv: --restful-uri %q: %w", uri, err)
@@ -116,7 +125,7 @@ func (v *vfkitVMM) checkControl(m *machine) error {
 		err := fmt.Errorf("argv: --restful-uri %q: anybody on the network could stop the VM there", uri)
 		return fault.Hint(err, "unix:// and a path, or nothing: nixvf-boot has a private socket of its own")
 	}
-	m.Warn("--restful-uri %q: anybody on this host can stop the VM there; a unix:// socket has an owner", uri)
+	v.plan.Warn("--restful-uri %q: anybody on this host can stop the VM there; a unix:// socket has an owner", uri)
 	return nil
 }
 
@@ -132,7 +141,7 @@ func checkFree(path string, uid int) error {
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
 		return fmt.Errorf("%s exists, and is no socket", path)
-	case !ownedBy(info, uid):
+	case int(info.Sys().(*syscall.Stat_t).Uid) != uid:
 		return fmt.Errorf("%s is a socket of another user", path)
 	}
 	if conn, err := net.DialTimeout("unix", path, restWait); err == nil {
@@ -142,9 +151,17 @@ func checkFree(path string, uid int) error {
 	return nil
 }
 
-// clearSockets removes the REST socket of a vfkit that has ended, this one or
+// mayMakeIn returns an error for a directory in which this user cannot make a file.
+func mayMakeIn(dir string) error {
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return &fs.PathError{Op: "access", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// ClearSockets removes the REST socket of a vfkit that has ended, this one or
 // one before it.
-func (v *vfkitVMM) clearSockets() {
+func (v *vfkitVMM) ClearSockets() {
 	if v.rest.Network == "unix" && checkFree(v.rest.Address, os.Getuid()) == nil {
 		os.Remove(v.rest.Address)
 	}
