@@ -288,10 +288,18 @@ func checkSettings(t *testing.T, name string, s inspection) {
 		if fs, _ := s.at("/project"); !slices.Contains(fs.Options, "noatime") {
 			t.Errorf("/project: %+v", fs)
 		}
+	case "credentials":
+		if text, _ := json.Marshal(s.Settings["credentials"]); string(text) != `{"theirs":"/etc/secret"}` && string(text) != `{}` {
+			t.Errorf("credentials: %s", text)
+		}
 	case "noRosetta":
 		rosetta = false
 	case "nixvf":
 		panicParam = "panic=1"
+		credentials, _ := s.Settings["credentials"].(map[string]any)
+		if text, _ := credentials["text"].(string); credentials["own"] != "~/key" || !strings.HasPrefix(text, "/nix/store/") {
+			t.Errorf("credentials: %v", credentials)
+		}
 		const want = `{"console":"pty","mac":"52:54:00:12:34:56","vsock":[22]}`
 		if own, err := json.Marshal(s.Settings["nixvf"]); string(own) != want {
 			t.Errorf("nixvf: %s, %v", own, err)

@@ -15,6 +15,7 @@ type service struct {
 		DefaultDependencies       *bool
 		IgnoreOnIsolate           bool
 		ConditionPathIsMountPoint string
+		ConditionPathExists       string
 	}
 	ServiceConfig struct {
 		Type, Restart   string
@@ -50,7 +51,7 @@ func checkServices(t *testing.T, sample string, services map[string]service) {
 	t.Helper()
 	want := []string{"2/nixvf-host-files", "2/nixvf-nix-database"}
 	if sample != "plain-25.11" && sample != "layerOnDisk-25.11" { // whose stage 1 is a script
-		want = append(want, "1/nixvf-store-layer")
+		want = append(want, "1/nixvf-store-layer", "1/nixvf-credentials")
 	}
 	for _, name := range want {
 		if _, found := services[name]; !found {
@@ -74,7 +75,8 @@ func (s service) faults(switched bool) (faults []string) {
 	}
 	once := s.ServiceConfig.Type == "oneshot"
 	fault(once && !s.ServiceConfig.RemainAfterExit, "runs again at each start job of what wants it")
-	fault(once && !s.UnitConfig.IgnoreOnIsolate && !strings.HasPrefix(s.UnitConfig.ConditionPathIsMountPoint, "!"), "runs again after emergency mode")
+	undone := strings.HasPrefix(s.UnitConfig.ConditionPathIsMountPoint+s.UnitConfig.ConditionPathExists, "!")
+	fault(once && !s.UnitConfig.IgnoreOnIsolate && !undone, "runs again after emergency mode")
 	fault(once && switched && (s.RestartIfChanged == nil || *s.RestartIfChanged), "runs again when a configuration is switched to")
 	fault(!once && s.ServiceConfig.Restart != "always", "does not come back when it has ended")
 	defaults := s.UnitConfig.DefaultDependencies == nil || *s.UnitConfig.DefaultDependencies

@@ -53,6 +53,7 @@ type flags struct {
 	Memory       vfkit.MiB       `placeholder:"SIZE" help:"Memory, in MiB or with a unit as in 4G."`
 	Disk         string          `placeholder:"PATH" help:"Root disk, a raw image ($NIX_DISK_IMAGE)."`
 	Shares       vfkit.Shares    `name:"share" placeholder:"TAG=PATH" help:"Share a directory under a mount tag; repeatable."`
+	Credentials  vfkit.Files     `name:"credential" placeholder:"NAME=PATH" help:"Give the guest's systemd a file as a credential; it is read when the VM starts. Repeatable."`
 	Net          string          `enum:"nat,none" default:"nat" placeholder:"nat|none" help:"Network (default: nat)."`
 	MAC          vfkit.MAC       `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`
 	Forward      []vfkit.Forward `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
@@ -106,6 +107,9 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 	}
 	if c.Format != launchdoc.JSON && (launch.RestrictNetwork || launch.HostLoopback || len(launch.ForwardPorts) > 0) {
 		t.Warn("--format %s: only the document (json) can restrict the network, open the host's loopback and forward ports", c.Format)
+	}
+	if c.Format != launchdoc.JSON && len(launch.Credentials) > 0 {
+		t.Warn("--format %s: only the document (json) can give the guest credentials", c.Format)
 	}
 	out, err := launch.Render(c.Format)
 	t.Print(out)

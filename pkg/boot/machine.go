@@ -48,6 +48,9 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	}
 	m := &machine{Config: c, place: vm, sockets: sockets.Choose(vm, c.Host, c.UID), shares: seen{}}
 	m.doc = moveSockets(doc, m.sockets)
+	if err := m.planCredentials(); err != nil {
+		return nil, err
+	}
 	if err := m.parse(); err != nil {
 		return nil, err
 	}

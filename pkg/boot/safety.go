@@ -23,6 +23,9 @@ func (m *machine) checkWrites() error {
 	}
 	var errs []error
 	for _, d := range config.FilterDevices[*config.VirtioFs](m.vm) {
+		if d.MountTag == credentialsTag { // of which the host needs nothing any more
+			continue
+		}
 		if at, reason := m.storeBehind(d.SharedDir); reason != "" {
 			if !m.UnsafeStore {
 				err := fmt.Errorf("share %q: root in the guest could write to %s, because %s, and %s has no read-only shares",

@@ -61,6 +61,7 @@ type Virtualisation struct {
 	Rosetta               Rosetta                    `json:"rosetta"`
 	RestrictNetwork       bool                       `json:"restrictNetwork"`
 	UseHostCerts          bool                       `json:"useHostCerts"`
+	Credentials           map[string]string          `json:"credentials,omitempty"` // by name: files on the host, read at boot; may hold shell expansions
 	Nixvf                 Nixvf                      `json:"nixvf"`
 
 	raw *source // what was read, to be written again

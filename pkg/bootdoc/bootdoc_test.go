@@ -97,6 +97,9 @@ const full = `{
     },
     "restrictNetwork": true,
     "useHostCerts": true,
+    "credentials": {
+      "key": "~/key"
+    },
     "nixvf": {
       "mac": "52:54:00:12:34:56",
       "vsock": [
@@ -133,7 +136,7 @@ func fullDocument() *Document {
 			}},
 			Graphics: true, Resolution: Resolution{1920, 1080},
 			Rosetta:         Rosetta{Enable: true, MountTag: "vz-rosetta"},
-			RestrictNetwork: true, UseHostCerts: true,
+			RestrictNetwork: true, UseHostCerts: true, Credentials: map[string]string{"key": "~/key"},
 			Nixvf: Nixvf{MAC: "52:54:00:12:34:56", Vsock: []int{22}, Console: "pty"},
 		},
 	}
@@ -476,4 +479,17 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("got  %+v\nwant %+v", again, doc)
 		}
 	})
+}
+
+func TestCheckCredential(t *testing.T) {
+	for _, name := range []string{"key", "sshd.host-key", "a_b@c", strings.Repeat("x", 255)} {
+		if err := CheckCredential(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"", ".", "..", ".key", "-key", "a/b", "a b", "a:b", "a,b", "a*", "ü", "a\n", "nixvf.ssh.host-key", strings.Repeat("x", 256)} {
+		if err := CheckCredential(name); err == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
 }

@@ -239,6 +239,9 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	}
 	v.RestrictNetwork = o.Bool("restrictNetwork", v.RestrictNetwork)
 	v.UseHostCerts = o.Bool("useHostCerts", v.UseHostCerts)
+	if c := o.Object("credentials"); c != nil {
+		v.Credentials = ReadCredentials(c)
+	}
 	if n := o.Object("nixvf"); n != nil {
 		v.Nixvf = readNixvf(n)
 	}
@@ -295,6 +298,36 @@ func checkTag(o *strictjson.Object, key, tag string) {
 	if err := CheckTag(tag); err != nil {
 		o.Errorf(key, "%v", err)
 	}
+}
+
+// ReadCredentials reads the files of credentials by name, which boot and launch
+// documents share.
+func ReadCredentials(o *strictjson.Object) map[string]string {
+	files := map[string]string{}
+	for _, name := range atMost(listMost, o, "", o.Keys()) {
+		if err := CheckCredential(name); err != nil {
+			o.Errorf(name, "%v", err)
+		}
+		files[name] = o.Required(name)
+	}
+	return files
+}
+
+// credentialPattern is what systemd takes for the name of a credential
+// (credential_name_valid), but for spaces and names that begin with a dot.
+var credentialPattern = regexp.MustCompile(`^[!-~]*$`)
+
+// CheckCredential reports a name that no credential of the user's can have. Those
+// that begin with "nixvf." are nixvf's own.
+func CheckCredential(name string) error {
+	switch {
+	case name == "" || len(name) > 255 || !credentialPattern.MatchString(name),
+		strings.ContainsAny(name, "/:,*?[\\") || name[0] == '.' || name[0] == '-':
+		return fmt.Errorf("%q is not the name of a credential: letters, digits, '.', '_', '-' and the like", name)
+	case strings.HasPrefix(name, "nixvf."):
+		return fmt.Errorf("%q is a name of nixvf's own", name)
+	}
+	return nil
 }
 
 // CheckTag reports a mount tag that virtio-fs cannot carry (1 to 36 bytes of

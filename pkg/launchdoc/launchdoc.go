@@ -36,10 +36,13 @@ type Document struct {
 	// vsock ports. It stands for the one that nixvf-boot puts in its place.
 	Sockets string `json:"sockets,omitempty"`
 	// ReadOnly lists the tags of the shares that the guest must not write to.
-	ReadOnly        []string              `json:"readOnly,omitempty"`
-	Disks           []Disk                `json:"disks,omitempty"`
-	Directories     []Directory           `json:"directories,omitempty"`
-	Files           []File                `json:"files,omitempty"`
+	ReadOnly    []string    `json:"readOnly,omitempty"`
+	Disks       []Disk      `json:"disks,omitempty"`
+	Directories []Directory `json:"directories,omitempty"`
+	Files       []File      `json:"files,omitempty"`
+	// Credentials are files that the guest's systemd gets as credentials of these
+	// names. They are read when the VM starts.
+	Credentials     map[string]string     `json:"credentials,omitempty"`
 	ForwardPorts    []bootdoc.ForwardPort `json:"forwardPorts,omitempty"`
 	RestrictNetwork bool                  `json:"restrictNetwork,omitempty"`
 	// HostLoopback lets the guest reach, at its gateway, what listens on the host's

@@ -65,6 +65,9 @@ const full = `{
       "to": "/s/run/xchg/ca.crt"
     }
   ],
+  "credentials": {
+    "key": "/home/me/key"
+  },
   "forwardPorts": [
     {
       "from": "host",
@@ -97,6 +100,7 @@ func fullDocument() *Document {
 		},
 		Directories: []Directory{{Path: "/s/run/xchg", Temporary: true}, {Path: "/tmp/me"}},
 		Files:       []File{{From: "/etc/ca.crt", To: "/s/run/xchg/ca.crt"}},
+		Credentials: map[string]string{"key": "/home/me/key"},
 		ForwardPorts: []bootdoc.ForwardPort{{
 			From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 2222}, Guest: bootdoc.Address{Port: 22},
 		}},

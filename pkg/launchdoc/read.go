@@ -89,6 +89,12 @@ func parseObject(data []byte) (*Document, error) {
 			To:   absolute(o, "to", o.Required("to")),
 		})
 	}
+	if o := top.Object("credentials"); o != nil {
+		doc.Credentials = bootdoc.ReadCredentials(o)
+		for name, path := range doc.Credentials {
+			absolute(o, name, path)
+		}
+	}
 	for _, o := range top.Objects("forwardPorts") {
 		doc.ForwardPorts = append(doc.ForwardPorts, bootdoc.ReadForwardPort(o))
 	}

@@ -85,6 +85,7 @@ in
   imports = [
     "${modulesPath}/virtualisation/qemu-vm.nix"
     ./check.nix
+    ./credentials.nix
     ./needed.nix
     ./nixvf-options.nix
     ./host-store.nix

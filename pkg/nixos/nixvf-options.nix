@@ -18,6 +18,14 @@ let
       deviceExtraOpts = { inherit (drive.deviceExtraOpts) serial; };
     };
 
+  # As nixpkgs has it from 26.05 on: a source, or a text, which is in the store.
+  fileOf =
+    name: credential:
+    if credential.text or null != null then
+      "${pkgs.writeText name credential.text}"
+    else
+      "${credential.source}";
+
   # Missing in a document means the default, as null does here.
   given = lib.filterAttrs (_: value: value != null);
 in
@@ -62,6 +70,25 @@ in
       description = ''
         Where the VM's console is: `stdio` (the default: the terminal), `pty`, or a file
         on the host that its output goes to.
+      '';
+    };
+
+    credentials = mkOption {
+      type = types.attrsOf (types.attrsOf types.anything);
+      default = { };
+      example.host-key.source = "~/keys/vm";
+      description = ''
+        Credentials for the guest's systemd (systemd.io/CREDENTIALS), by name, each with
+        a `source`, a file on the host, or a `text`: what `virtualisation.credentials`
+        is from nixpkgs 26.05 on, also for earlier ones. A service has one with
+        `LoadCredential=` or `ImportCredential=`. The file is read when the VM starts,
+        and nothing of what it holds is in the store, a document or a log; a `text` is
+        in the store. In `source`, `~` and `$VARIABLES` are expanded on the host. This
+        gives sops-nix a key that no file of the configuration holds:
+
+            nixvf.credentials.age-key.source = "~/.config/sops/age/vm.txt";
+            systemd.services.sops-install-secrets.serviceConfig.ImportCredential = "age-key";
+            sops.age.keyFile = "/run/credentials/sops-install-secrets.service/age-key";
       '';
     };
 
@@ -110,6 +137,7 @@ in
       restrictNetwork
       ;
     useHostCerts = cfg.useHostCerts or false;
+    credentials = lib.mapAttrs fileOf (cfg.credentials or { } // config.nixvf.credentials);
     # Plain numbers until 26.05, { size; driveConfig; } since.
     emptyDiskImages = map (
       disk:

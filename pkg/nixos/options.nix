@@ -32,6 +32,7 @@ in
 {
   additionalPaths = honoured "built, kept from garbage collection, and registered in the guest's Nix database";
   cores = honoured "";
+  credentials = honoured "read on the host when the VM starts, whatever the `mechanism`; `$VARIABLES` in `source` are expanded";
   diskImage = honoured "the default is `$NIXVF_STATE/<name>.raw`, in the VM's state directory; a `.qcow2` becomes a `.raw` beside it";
   diskSize = honoured "in MiB";
   emptyDiskImages = honoured "sizes in MiB; of a `driveConfig`, `deviceExtraOpts.serial`, at most 20 bytes: the disk is `/dev/disk/by-id/virtio-SERIAL`";
@@ -84,7 +85,6 @@ in
   useSecureBoot = ignored noFirmware // off;
   vlans = ignored oneCard;
 
-  credentials = refused "nixvf cannot hand credentials to a VM: put the file into a share (virtualisation.sharedDirectories) and name its path there";
   "directBoot.enable" =
     refused "nixvf boots the kernel directly: leave virtualisation.directBoot.enable true"
     // {

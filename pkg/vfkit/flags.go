@@ -20,6 +20,7 @@ type Flags struct {
 	Memory       MiB       // size of the RAM
 	Disk         string    // path of the root disk; may hold shell expansions
 	Shares       Shares    // more directories, or others
+	Credentials  Files     // more credentials, or others
 	Net          string    // NetNAT (also when empty) or NetNone
 	MAC          MAC       // hardware address of the network card
 	Forward      []Forward // more forwarded ports
@@ -51,6 +52,29 @@ func (s *Shares) UnmarshalText(text []byte) error {
 		*s = Shares{}
 	}
 	(*s)[tag] = path
+	return nil
+}
+
+// Files are paths by the name of the credential that they become; they may hold
+// shell expansions.
+type Files map[string]string
+
+// UnmarshalText adds one NAME=PATH. A name is given once.
+func (f *Files) UnmarshalText(text []byte) error {
+	name, path, ok := strings.Cut(string(text), "=")
+	if !ok || path == "" {
+		return fmt.Errorf("%q is not of the form NAME=PATH", text)
+	}
+	if err := bootdoc.CheckCredential(name); err != nil {
+		return err
+	}
+	if _, twice := (*f)[name]; twice {
+		return fmt.Errorf("credential %q is given twice", name)
+	}
+	if *f == nil {
+		*f = Files{}
+	}
+	(*f)[name] = path
 	return nil
 }
 

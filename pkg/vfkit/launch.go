@@ -65,6 +65,7 @@ func Launch(boot *bootdoc.Document, o Options) (*launchdoc.Document, []string, e
 	b.display()
 	b.console()
 	b.vsock()
+	b.credentials()
 	b.doc.Argv = b.argv()
 	if len(b.errs) == 0 {
 		b.check()

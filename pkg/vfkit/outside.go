@@ -34,6 +34,11 @@ func Outside(boot *bootdoc.Document, o Options) (notes, warnings []string) {
 		}
 		l.add("virtualisation.sharedDirectories."+tag+".source", s.Source, "shares %s with the guest, "+access)
 	}
+	for _, name := range slices.Sorted(maps.Keys(v.Credentials)) {
+		if _, named := o.Credentials[name]; !named {
+			l.add("virtualisation.credentials."+name, v.Credentials[name], givesFile)
+		}
+	}
 	if v.DiskImage != nil && !o.Ephemeral && o.Disk == "" && o.Host.Env("NIX_DISK_IMAGE") == "" {
 		l.add("virtualisation.diskImage", *v.DiskImage, "has the guest's disk in %s, writable")
 	}
@@ -45,6 +50,10 @@ func Outside(boot *bootdoc.Document, o Options) (notes, warnings []string) {
 	}
 	return l.notes, l.warnings
 }
+
+// givesFile is what a credential does with a file. One in the store is in the
+// configuration.
+const givesFile = "gives the guest what %s holds"
 
 // outside collects what [Outside] says.
 type outside struct {
@@ -58,7 +67,7 @@ func (l *outside) add(option, source, what string) {
 	path, err := l.host.Path(l.vm, source)
 	switch {
 	case err != nil: // Launch says so
-	case path == bootdoc.StoreDir, within(path, l.vm.Dir):
+	case path == bootdoc.StoreDir, within(path, l.vm.Dir), what == givesFile && within(path, bootdoc.StoreDir):
 	case l.host.Exists(path) && l.athome(path):
 		l.warnings = append(l.warnings, fmt.Sprintf("%s "+what+", which is there already in your home directory", option, path))
 	default:

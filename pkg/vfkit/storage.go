@@ -142,6 +142,28 @@ func (b *builder) directory(name, path string) {
 	}
 }
 
+// credentials names the files of credentials: the document's, and those of flags,
+// which go before them.
+func (b *builder) credentials() {
+	add := func(option, name, source string) {
+		path, err := b.Host.Path(b.vm, source)
+		b.fail(field(option, err))
+		if b.doc.Credentials == nil {
+			b.doc.Credentials = map[string]string{}
+		}
+		b.doc.Credentials[name] = path
+	}
+	document := b.boot.Virtualisation.Credentials
+	for _, name := range slices.Sorted(maps.Keys(document)) {
+		if _, given := b.Credentials[name]; !given {
+			add("virtualisation.credentials."+name, name, document[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Credentials)) {
+		add("--credential "+name, name, b.Credentials[name])
+	}
+}
+
 // hostCerts asks for the host's certificates where the guest finds them, as in
 // qemu-vm.nix: in the share called certs.
 func (b *builder) hostCerts() {

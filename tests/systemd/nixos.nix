@@ -276,11 +276,13 @@ in
       unitConfig.IgnoreOnIsolate = true;
       serviceConfig.Type = "simple";
       path = [ config.nix.package ];
+      serviceConfig.LoadCredential = "secret";
       script = "exec bash ${./check}";
     };
   };
 
   users.users.root.initialPassword = "";
+  virtualisation.vmVariant.nixvf.credentials.secret.source = "$DOCS/secret";
   virtualisation.vmVariant.virtualisation = {
     cores = 2;
     memorySize = 1024;
@@ -310,6 +312,7 @@ in
         echo "$trees" >$out/trees
         cp ${./names} $out/names
         ln -s ${etcSystemd} $out/etc-systemd
+        echo ${parts.version} >$out/systemd-version
         ln -s ${root} $out/sw
         sed "s|@toplevel@|$out|g; s|@root@|${root}|g; s|@busybox@|${parts.busybox}|g" ${./prepare-root} >$out/prepare-root
         printf '#!/bin/sh\nexec /usr/lib/systemd/systemd\n' >$out/init

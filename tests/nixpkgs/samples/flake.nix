@@ -169,12 +169,19 @@
                   mac = "52:54:00:12:34:56";
                   vsock = [ 22 ];
                   console = "pty";
+                  credentials.own.source = "~/key";
+                  credentials.text.text = "said";
                 };
                 virtualisation.useHostCerts = true;
               };
             }
           )
         ];
+        credentials = [ (vm ({ lib, options, ... }: {
+          virtualisation = lib.optionalAttrs (options.virtualisation ? credentials) {
+            credentials.theirs.source = "/etc/secret";
+          };
+        })) ];
         # The module as the user's own import, in the two places where it can be.
         imported = [ (vm ./nixvf/module.nix) ];
         topLevel = [ ./nixvf/module.nix ];
