@@ -20,7 +20,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "roots", "sockets", "vfkit", "vmm"},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "roots", "sockets", "storeimage", "vfkit", "vmm"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},
@@ -49,7 +49,7 @@ var edges = map[string][]string{
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
 	"roots":      {"bootdoc", "fault", "identity", "nix", "place"},
 	"sockets":    {"place"},
-	"storeimage": {"bootdoc", "casehack", "disk", "erofs", "nix"},
+	"storeimage": {"bootdoc", "casehack", "disk", "erofs", "evalcache", "lock", "nix", "place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},
 	"vmm":        {"bootdoc", "child", "evalcache", "fault", "network", "qemu", "vfkit", "vsock"},

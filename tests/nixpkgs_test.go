@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/storeimage"
 )
 
 // inspection is what the module makes of a configuration (wrapper.nix).
@@ -166,7 +169,7 @@ func asJSON(t *testing.T, value any) string {
 }
 
 // goldenSamples are the configurations whose every detail is compared.
-var goldenSamples = []string{"plain", "settings", "scripted", "noDisk", "layerOnDisk"}
+var goldenSamples = []string{"plain", "settings", "scripted", "noDisk", "layerOnDisk", "useNixStoreImage"}
 
 // checkSample checks what holds for each configuration of each release.
 func checkSample(t *testing.T, name string, s inspection) {
@@ -196,7 +199,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if hint := slices.Contains(hinted, name); hint != (len(s.Hints) > 0) {
 		t.Errorf("hints %q", s.Hints)
 	}
-	warned := []string{"drives", "ignored", "newer", "storeImageOnly", "useEFIBoot", "useNixStoreImage"}
+	warned := []string{"drives", "ignored", "newer", "useEFIBoot"}
 	if slices.Contains(warned, name) != (len(s.Warnings) > 0) {
 		t.Errorf("warnings %q", s.Warnings)
 	}
@@ -214,9 +217,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 	for _, fs := range s.FileSystems {
 		checkFileSystem(t, fs)
 	}
-	if store, _ := s.at("/nix/.ro-store"); store.FsType != "virtiofs" || !slices.Contains(store.Options, "ro") {
-		t.Errorf("the store: %+v", store)
-	}
+	checkStore(t, name, s)
 	root, _ := s.at("/")
 	if grows := slices.Contains(root.Options, "x-systemd.growfs"); grows != (root.FsType == "ext4") {
 		t.Errorf("the root: %+v", root)
@@ -224,6 +225,28 @@ func checkSample(t *testing.T, name string, s inspection) {
 	checkStoreLayer(t, s)
 	checkShares(t, s)
 	checkSettings(t, name, s)
+}
+
+// checkStore checks where the guest has its store from: the host's is shared, or an
+// image is in its place.
+func checkStore(t *testing.T, name string, s inspection) {
+	t.Helper()
+	want, device, where := "virtiofs", bootdoc.StoreTag, bootdoc.StoreShare
+	image := slices.Contains([]string{"useNixStoreImage", "storeImageOnly", "storeOption"}, name)
+	if image {
+		want, device, where = "erofs", "/dev/disk/by-label/"+storeimage.Label, bootdoc.StoreImage
+	}
+	store, _ := s.at("/nix/.ro-store")
+	if store.FsType != want || store.Device != device || !slices.Contains(store.Options, "ro") || s.Settings["store"] != where {
+		t.Errorf("the store: %+v, %v", store, s.Settings["store"])
+	}
+	shares, _ := s.Settings["sharedDirectories"].(map[string]any)
+	if _, shared := shares[bootdoc.StoreTag]; shared == image {
+		t.Errorf("the shares: %v", shares)
+	}
+	if slices.Contains(s.AvailableKernelModules, "erofs") != image {
+		t.Errorf("modules of stage 1: %v", s.AvailableKernelModules)
+	}
 }
 
 // checkStoreLayer checks that stage 1 prepares the layer above the host's store,

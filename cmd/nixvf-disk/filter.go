@@ -5,11 +5,14 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/disk"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/rootdisk"
+	"github.com/nixvf/nixvf/pkg/storeimage"
 )
 
-// filter makes the disk of the document on stdin and prints the document.
+// filter makes the disk of the document on stdin, and the image of its store, and
+// prints the document.
 func (c *command) filter(ctx context.Context, t *cli.Tool) error {
 	data, err := t.Document(ctx, "boot document")
 	if err != nil {
@@ -34,5 +37,15 @@ func (c *command) filter(ctx context.Context, t *cli.Tool) error {
 		return fault.Usage(err)
 	}
 	t.Print(data)
-	return ensure(ctx, t, root, c.Verbose)
+	if err := ensure(ctx, t, root, c.Verbose); err != nil || doc.Virtualisation.Store != bootdoc.StoreImage {
+		return err
+	}
+	path, err := host.StoreImage(doc.Roots)
+	if err == nil {
+		err = storeimage.Ensure(disk.WithProgress(ctx, t.Progress), path, doc.Roots)
+	}
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }

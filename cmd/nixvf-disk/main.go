@@ -24,8 +24,9 @@ With a path, that image, for any use:
 
   nixvf-disk --size 20G --label nixos root.raw
 
-Without, as a stage of the pipeline: read a boot document, make the root disk that it describes if
-there is none, and pass the document on unchanged. (nixvf-boot does so too; here it is done early.)
+Without, as a stage of the pipeline: read a boot document, make the root disk that it describes, and
+the image of its store, if there is none, and pass the document on unchanged. (nixvf-boot does so too;
+here it is done early.)
 
   nixvf-eval .#darwinVM | nixvf-disk | nixvf-args | nixvf-boot
 
@@ -40,6 +41,11 @@ with the store paths that are given and all that they need, and nothing else of 
 
   nixvf-disk --store store.img ./result /nix/store/...-hello
 
+A VM with virtualisation.useNixStoreImage has such an image, which is kept in ~/.cache/nixvf/stores for
+all VMs of the same closure. What no VM was started with last goes after a day, or at once with
+
+  nixvf-disk --store --prune
+
 Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024; 1T is the largest.`
 
 type command struct {
@@ -50,6 +56,7 @@ type command struct {
 	Format *string   `enum:"ext4,none" placeholder:"ext4|none" help:"What the image holds: ext4, or nothing (default ext4; in the pipeline, the document's)."`
 	Grow   *string   `placeholder:"SIZE" help:"Enlarge the image at PATH to this size."`
 	Store  bool      `help:"Make an image of the Nix store: the closure of the paths that follow."`
+	Prune  bool      `help:"With --store: remove the images in the cache that no VM needs."`
 	ID     string    `name:"id" placeholder:"ID" help:"In the pipeline: id of the VM ($NIXVF_ID)."`
 	cli.Common
 }
@@ -64,6 +71,8 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 		return err
 	}
 	switch {
+	case c.Prune:
+		return c.prune(t)
 	case c.Store:
 		return c.store(ctx, t)
 	case len(c.Paths) > 1:

@@ -16,6 +16,22 @@ import (
 	"github.com/nixvf/nixvf/pkg/storeimage"
 )
 
+// prune removes images that no VM needs.
+func (c *command) prune(t *cli.Tool) error {
+	if !c.Store || len(c.Paths) > 0 {
+		return fault.Usage(errors.New("--prune goes with --store and nothing else"))
+	}
+	host, err := thisHost()
+	if err != nil {
+		return err
+	}
+	removed, err := storeimage.Prune(host, 0)
+	for _, path := range removed {
+		t.Say("removed %s", path)
+	}
+	return err
+}
+
 // store makes the image of a closure.
 func (c *command) store(ctx context.Context, t *cli.Tool) error {
 	if c.ID != "" || c.Size != nil || c.Label != nil || c.Format != nil || c.Grow != nil || c.UUID != uuid.Nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/roots"
+	"github.com/nixvf/nixvf/pkg/storeimage"
 	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
@@ -123,6 +124,9 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 		return 1, err
 	}
 	m.saySmaller()
+	if len(doc.Images) > 0 {
+		storeimage.PruneDaily(c.Host)
+	}
 	m.raiseLimits()
 	return m.run(locks, kept, net, requests)
 }

@@ -39,7 +39,8 @@ func (m *machine) checkImage(d config.DiskStorageConfig) error {
 		want = unix.R_OK
 	}
 	err := access(d.ImagePath, want)
-	listed := slices.ContainsFunc(m.doc.Disks, func(l launchdoc.Disk) bool { return l.Path == d.ImagePath })
+	listed := slices.ContainsFunc(m.doc.Disks, func(l launchdoc.Disk) bool { return l.Path == d.ImagePath }) ||
+		slices.ContainsFunc(m.doc.Images, func(i launchdoc.Image) bool { return i.Path == d.ImagePath })
 	if errors.Is(err, fs.ErrNotExist) && listed {
 		return nil
 	}

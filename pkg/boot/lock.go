@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/nixvf/nixvf/pkg/lock"
 )
@@ -15,6 +16,7 @@ import (
 type locks struct {
 	vm     *lock.Lock
 	disks  []*lock.Lock
+	stores []*lock.Lock // of images that other VMs have too
 	remove func() error // removes the VM's state, if that goes with the locks
 }
 
@@ -68,13 +70,21 @@ func (m *machine) takeDisks(l *locks) error {
 		}
 		l.disks = append(l.disks, disk)
 	}
+	for _, i := range m.doc.Images {
+		store, err := lock.ShareImage(dir, i.Path)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("store image %s: %w", i.Path, err))
+			continue
+		}
+		l.stores = append(l.stores, store)
+	}
 	return errors.Join(errs...)
 }
 
 // files returns the locks as files to be inherited.
 func (l *locks) files() []*os.File {
 	files := []*os.File{l.vm.File}
-	for _, d := range l.disks {
+	for _, d := range slices.Concat(l.disks, l.stores) {
 		files = append(files, d.File)
 	}
 	return files
@@ -86,6 +96,9 @@ func (l *locks) release() error {
 	var errs []error
 	for _, d := range l.disks {
 		errs = append(errs, d.Remove())
+	}
+	for _, s := range l.stores {
+		errs = append(errs, s.Unshare())
 	}
 	if l.remove != nil {
 		errs = append(errs, l.remove())

@@ -12,6 +12,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 	"github.com/nixvf/nixvf/pkg/sockets"
+	"github.com/nixvf/nixvf/pkg/storeimage"
 )
 
 // made remembers what this run created and shall remove, in order.
@@ -46,6 +47,9 @@ func (m *machine) prepare(ctx context.Context) (*made, error) {
 	}
 	for _, d := range m.doc.Disks {
 		errs = append(errs, done.disk(ctx, d))
+	}
+	for _, i := range m.doc.Images {
+		errs = append(errs, m.storeImage(ctx, i))
 	}
 	return done, errors.Join(errs...)
 }
@@ -89,6 +93,12 @@ func (l *made) disk(ctx context.Context, d launchdoc.Disk) error {
 		return l.remember(d.Path)
 	}
 	return nil
+}
+
+// storeImage makes an image of store paths that is missing, and names it in the VM's
+// state, which keeps it.
+func (m *machine) storeImage(ctx context.Context, i launchdoc.Image) error {
+	return errors.Join(storeimage.Ensure(ctx, i.Path, i.Closure), storeimage.Keep(m.place, i.Path))
 }
 
 // copyFile copies a file to a place where there is none.

@@ -66,6 +66,9 @@ func (m *machine) checkStore() error {
 	for _, d := range m.doc.Disks {
 		paths = append(paths, d.Path)
 	}
+	for _, i := range m.doc.Images {
+		paths = append(paths, i.Path)
+	}
 	for _, d := range m.doc.Directories {
 		paths = append(paths, d.Path)
 	}

@@ -65,3 +65,18 @@ func TestSharesStay(t *testing.T) {
 		t.Errorf("a link in a directory's place: %v", err)
 	}
 }
+
+// A VM with an image of the store cannot write to the host's, to whomever that
+// belongs: vfkit runs it where it refuses to share the store.
+func TestStoreImageIsSafe(t *testing.T) {
+	dir := t.TempDir()
+	shared := &config.VirtioFs{SharedDir: "/nix/store", DirectorySharingConfig: config.DirectorySharingConfig{MountTag: "nix-store"}}
+	image := &config.VirtioBlk{DiskStorageConfig: config.DiskStorageConfig{StorageConfig: config.StorageConfig{ReadOnly: true}, ImagePath: filepath.Join(dir, "x.img")}}
+	for device, refused := range map[config.VirtioDevice]bool{shared: true, image: false} {
+		m := &machine{doc: &launchdoc.Document{}, shares: seen{}, vm: &config.VirtualMachine{Devices: []config.VirtioDevice{device}}}
+		m.UID = 0 // who can write anywhere
+		if err := m.checkWrites(); (err != nil) != refused {
+			t.Errorf("%T: %v", device, err)
+		}
+	}
+}

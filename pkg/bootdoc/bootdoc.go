@@ -62,6 +62,7 @@ type Virtualisation struct {
 	RestrictNetwork       bool                       `json:"restrictNetwork"`
 	UseHostCerts          bool                       `json:"useHostCerts"`
 	Credentials           map[string]string          `json:"credentials,omitempty"` // by name: files on the host, read at boot; may hold shell expansions
+	Store                 string                     `json:"store"`                 // StoreShare or StoreImage
 	Nixvf                 Nixvf                      `json:"nixvf"`
 
 	raw *source // what was read, to be written again
@@ -152,6 +153,12 @@ type Nixvf struct {
 // StoreTag is the mount tag of the host's Nix store in qemu-vm.nix.
 const StoreTag = "nix-store"
 
+// Where the guest has its store from.
+const (
+	StoreShare = "share" // the host's store, shared
+	StoreImage = "image" // an image of the closure of the document's roots, and nothing else of the host's store
+)
+
 // StoreDir is the directory of the Nix store, on the host and in the guest.
 const StoreDir = "/nix/store"
 
@@ -172,6 +179,7 @@ func Defaults(name string) Virtualisation {
 		Resolution:    Resolution{X: 1024, Y: 768},
 		WritableStore: true,
 		Rosetta:       Rosetta{MountTag: "rosetta"},
+		Store:         StoreShare,
 	}
 }
 

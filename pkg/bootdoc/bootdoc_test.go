@@ -100,6 +100,7 @@ const full = `{
     "credentials": {
       "key": "~/key"
     },
+    "store": "image",
     "nixvf": {
       "mac": "52:54:00:12:34:56",
       "vsock": [
@@ -136,7 +137,7 @@ func fullDocument() *Document {
 			}},
 			Graphics: true, Resolution: Resolution{1920, 1080},
 			Rosetta:         Rosetta{Enable: true, MountTag: "vz-rosetta"},
-			RestrictNetwork: true, UseHostCerts: true, Credentials: map[string]string{"key": "~/key"},
+			RestrictNetwork: true, UseHostCerts: true, Store: StoreImage, Credentials: map[string]string{"key": "~/key"},
 			Nixvf: Nixvf{MAC: "52:54:00:12:34:56", Vsock: []int{22}, Console: "pty"},
 		},
 	}

@@ -242,6 +242,7 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	if c := o.Object("credentials"); c != nil {
 		v.Credentials = ReadCredentials(c)
 	}
+	v.Store = oneOf(o, "store", StoreShare, StoreImage)
 	if n := o.Object("nixvf"); n != nil {
 		v.Nixvf = readNixvf(n)
 	}

@@ -104,6 +104,18 @@ func flushDir(dir string) {
 	}
 }
 
+// Sweep removes what those left in a directory who were killed while they made an
+// image there.
+func Sweep(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		hidden, dot := strings.CutPrefix(entry.Name(), ".")
+		if i := strings.LastIndex(hidden, ".nixvf-"); dot && i > 0 {
+			sweep(filepath.Join(dir, hidden[:i]))
+		}
+	}
+}
+
 // sweep removes the temporaries of path that no living process owns.
 func sweep(path string) {
 	dir := filepath.Dir(path)

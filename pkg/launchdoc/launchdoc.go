@@ -38,6 +38,7 @@ type Document struct {
 	// ReadOnly lists the tags of the shares that the guest must not write to.
 	ReadOnly    []string    `json:"readOnly,omitempty"`
 	Disks       []Disk      `json:"disks,omitempty"`
+	Images      []Image     `json:"images,omitempty"`
 	Directories []Directory `json:"directories,omitempty"`
 	Files       []File      `json:"files,omitempty"`
 	// Credentials are files that the guest's systemd gets as credentials of these
@@ -65,6 +66,13 @@ const (
 	FormatExt4 = "ext4"
 	FormatNone = "none"
 )
+
+// Image is an image of store paths, which the guest has as its store. It must exist
+// before the VM starts, is made when it does not, and is only read.
+type Image struct {
+	Path    string   `json:"path"`
+	Closure []string `json:"closure"` // store paths, which are in it with all that they need
+}
 
 // Directory is a directory that must exist before the VM starts. A temporary
 // one must not exist yet, and goes when the VM ends.

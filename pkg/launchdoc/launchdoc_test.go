@@ -50,6 +50,14 @@ const full = `{
       "temporary": true
     }
   ],
+  "images": [
+    {
+      "path": "/c/stores/0.img",
+      "closure": [
+        "/nix/store/a"
+      ]
+    }
+  ],
   "directories": [
     {
       "path": "/s/run/xchg",
@@ -98,6 +106,7 @@ func fullDocument() *Document {
 			{Path: "/s/web.raw", Size: 1 << 30, Format: FormatExt4, FSLabel: "nixos"},
 			{Path: "/s/run/empty0.raw", Size: 512, Format: FormatNone, Temporary: true},
 		},
+		Images:      []Image{{Path: "/c/stores/0.img", Closure: []string{"/nix/store/a"}}},
 		Directories: []Directory{{Path: "/s/run/xchg", Temporary: true}, {Path: "/tmp/me"}},
 		Files:       []File{{From: "/etc/ca.crt", To: "/s/run/xchg/ca.crt"}},
 		Credentials: map[string]string{"key": "/home/me/key"},

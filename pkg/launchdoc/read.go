@@ -77,6 +77,9 @@ func parseObject(data []byte) (*Document, error) {
 	for _, o := range top.Objects("disks") {
 		doc.Disks = append(doc.Disks, readDisk(o))
 	}
+	for _, o := range top.Objects("images") {
+		doc.Images = append(doc.Images, readImage(o))
+	}
 	for _, o := range top.Objects("directories") {
 		doc.Directories = append(doc.Directories, Directory{
 			Path:      absolute(o, "path", o.Required("path")),
@@ -124,6 +127,14 @@ func readDisk(o *strictjson.Object) Disk {
 		o.Errorf("format", "%q is neither %q nor %q", d.Format, FormatExt4, FormatNone)
 	}
 	return d
+}
+
+func readImage(o *strictjson.Object) Image {
+	i := Image{Path: absolute(o, "path", o.Required("path")), Closure: paths(o, "closure")}
+	if len(i.Closure) == 0 {
+		o.Errorf("closure", "no store paths")
+	}
+	return i
 }
 
 func paths(o *strictjson.Object, key string) []string {

@@ -113,14 +113,74 @@ func tryTake(path string) (*Lock, error) {
 // which it makes if need be. They are named by device and inode, so that an
 // image has one lock whatever path leads to it.
 func Image(dir, path string) (*Lock, error) {
-	info, err := os.Stat(path)
+	name, err := lockOf(dir, path)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	return Take(name)
+}
+
+// lockOf returns the file that is the lock of the image at path, in a directory
+// that exists then.
+func lockOf(dir, path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, imageLock(info)), os.MkdirAll(dir, 0o700)
+}
+
+// TryImage is [Image] without patience: it waits for nobody.
+func TryImage(dir, path string) (*Lock, error) {
+	name, err := lockOf(dir, path)
+	if err != nil {
 		return nil, err
 	}
-	return Take(filepath.Join(dir, imageLock(info)))
+	return tryTake(name)
+}
+
+// ShareImage takes the lock on the image at path that [Image] takes, but together
+// with others who share it. It waits up to two seconds for who does not.
+func ShareImage(dir, path string) (*Lock, error) {
+	name, err := lockOf(dir, path)
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(heirs); ; time.Sleep(again) {
+		l, err := tryShare(name)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return l, err
+		}
+		if time.Now().After(deadline) {
+			return nil, &HeldError{}
+		}
+	}
+}
+
+func tryShare(path string) (*Lock, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		l := &Lock{f}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+			f.Close()
+			return nil, err
+		}
+		if l.inPlace() {
+			return l, nil
+		}
+		f.Close()
+	}
+}
+
+// Unshare gives up a shared lock. The last one who does removes its file.
+func (l *Lock) Unshare() error {
+	if unix.Flock(int(l.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		return l.Remove()
+	}
+	return l.Close()
 }
 
 // Self is how this process calls itself in a lock that it takes.

@@ -50,6 +50,47 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// An image that is only read has many users, and none as long as one is alone with
+// it.
+func TestShareImage(t *testing.T) {
+	dir := t.TempDir()
+	locks, image := filepath.Join(dir, "locks"), filepath.Join(dir, "x.img")
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := taken(t)(ShareImage(locks, image))
+	second := taken(t)(ShareImage(locks, image))
+	alone := func() error {
+		l, err := TryImage(locks, image)
+		if err == nil {
+			err = l.Remove()
+		}
+		return err
+	}
+	var other *HeldError
+	for _, l := range []*Lock{first, second} {
+		if err := alone(); !errors.As(err, &other) {
+			t.Errorf("while it is shared: %v", err)
+		}
+		if err := l.Unshare(); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(locks); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if err := alone(); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	l := taken(t)(TryImage(locks, image))
+	if _, err := ShareImage(locks, image); !errors.As(err, &other) {
+		t.Errorf("while somebody is alone with it: %v", err)
+	}
+	if err := l.Remove(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestImage(t *testing.T) {
 	dir := t.TempDir()
 	locks := filepath.Join(dir, "state", "disks")

@@ -60,7 +60,10 @@ let
       option = optionOf name;
     in
     # What is only a default follows from another option, which is named then.
-    isDefined option && !(asksForNothing name option.value);
+    isDefined option
+    && !(asksForNothing name option.value)
+    # An image of the store is in its place.
+    && !(name == "mountHostNixStore" && cfg.useNixStoreImage);
 
   # Options that qemu-vm.nix declares and that the table does not have: of a
   # nixpkgs that is newer than nixvf. Renamed and removed ones, which NixOS itself

@@ -18,7 +18,7 @@ in
       (pkgs.writeShellScriptBin "nixvf-refresh" (builtins.readFile ./refresh.sh))
     ];
 
-    systemd.services.nixvf-host-files = lib.mkIf (config.nixvf.maxHostFiles != null) (mkUnit {
+    systemd.services.nixvf-host-files = lib.mkIf (config.nixvf.maxHostFiles != null && !config.virtualisation.useNixStoreImage or false) (mkUnit {
       description = "Bound of the files that the host holds open for this VM";
       # Before anything that may walk through the store.
       wantedBy = [ "sysinit.target" ];

@@ -108,11 +108,15 @@ in
         diskImage = mkNixvfDefault "$NIXVF_STATE/${config.system.name}.raw";
         graphics = mkNixvfDefault false;
 
-        # In the place of an image of the store, until nixvf makes one.
-        mountHostNixStore = lib.mkIf cfg.useNixStoreImage (mkNixvfOverride true);
+        # An image of the closure, or else the host's store: one of them.
+        useNixStoreImage = lib.mkIf (config.nixvf.store != null) (
+          mkNixvfOverride (config.nixvf.store == "image")
+        );
+        mountHostNixStore = lib.mkIf cfg.useNixStoreImage (mkNixvfOverride false);
+        # It can be written to as a shared one can; NixOS leaves that out.
+        writableStore = lib.mkIf cfg.useNixStoreImage (mkNixvfDefault true);
         fileSystems."/nix/.ro-store" = lib.mkIf cfg.useNixStoreImage {
-          device = mkNixvfOverride "nix-store";
-          fsType = mkNixvfOverride "virtiofs";
+          noCheck = mkNixvfDefault true; # it is only read, and fsck.erofs would read it all at each boot
         };
       };
 
@@ -121,7 +125,8 @@ in
         "virtio_blk"
         "virtio_pci"
         "overlay"
-      ];
+      ]
+      ++ lib.optional cfg.useNixStoreImage "erofs";
       boot.initrd.kernelModules = [ "virtio_console" ];
       boot.kernelParams = lib.mkMerge [
         # A kernel that panics waits for ever otherwise, with a core at 100 %. First,

@@ -27,6 +27,7 @@ let
     "virtio_pci"
     "virtiofs"
   ]
+  ++ lib.optional (config.virtualisation.useNixStoreImage or false) "erofs"
   ++ driversOf.${config.fileSystems."/".fsType or ""} or [ ];
   missingDrivers = missing (initrd.availableKernelModules ++ initrd.kernelModules) drivers;
 

@@ -101,6 +101,23 @@ in
       '';
     };
 
+    store = mkOption {
+      type = types.nullOr (
+        types.enum [
+          "share"
+          "image"
+        ]
+      );
+      default = null;
+      example = "image";
+      description = ''
+        Where the VM has its store from: `share`, the host's store as it is, or `image`, a
+        read-only image of what the VM's system needs, which nixvf makes when there is none.
+        The guest then sees nothing else of the host's store. By default as
+        `virtualisation.useNixStoreImage` says, which this replaces.
+      '';
+    };
+
     maxHostFiles = mkOption {
       type = types.nullOr types.ints.positive;
       default = 32768;
@@ -138,6 +155,7 @@ in
       ;
     useHostCerts = cfg.useHostCerts or false;
     credentials = lib.mapAttrs fileOf (cfg.credentials or { } // config.nixvf.credentials);
+    store = if cfg.useNixStoreImage then "image" else "share";
     # Plain numbers until 26.05, { size; driveConfig; } since.
     emptyDiskImages = map (
       disk:

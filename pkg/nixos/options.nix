@@ -51,6 +51,7 @@ in
   sharedDirectories = honoured "over virtiofs; `securityModel` has no meaning there; shares are writable, where nixpkgs has the option `writable` only those that say so, and the host's store never";
   useDefaultFilesystems = honoured "";
   useHostCerts = honoured "";
+  useNixStoreImage = honoured "the image is made when there is none like it, kept in the cache, and shared by the VMs that have the same closure";
   writableStore = honoured "";
   writableStoreUseTmpfs = honoured "a layer on disk is cleared of whiteouts over host paths at each boot";
 
@@ -81,7 +82,6 @@ in
   "tpm.provisioning" = ignored "there is no TPM";
   useBIOSBoot = ignored noFirmware // off;
   useEFIBoot = ignored "it is about `useBootLoader` alone, which is refused" // off;
-  useNixStoreImage = ignored "nixvf makes no image of the store yet, and the VM shares the host's store instead" // off;
   useSecureBoot = ignored noFirmware // off;
   vlans = ignored oneCard;
 
@@ -91,7 +91,7 @@ in
       allowed = [ true ];
     };
   mountHostNixStore =
-    refused "the VM's system comes from the host's store: leave virtualisation.mountHostNixStore true"
+    refused "the VM's system comes from the host's store, or from an image of its closure: set virtualisation.useNixStoreImage = true for that"
     // {
       allowed = [ true ];
     };

@@ -96,10 +96,15 @@ prepare() {
 }
 
 list=
+where=host
+while read -r _ at type _; do # an image has the real names
+  [ "$type $at" != "erofs $share" ] || where=image
+done </proc/mounts
 # shellcheck disable=SC2013 # words are wanted
 for word in $(cat /proc/cmdline); do
   case $word in
     regInfo=/nix/store/*/*)
+      [ $where = host ] || continue
       list=$share/${word#regInfo=/nix/store/}
       list=${list%/*}/case-hack
       ;;

@@ -15,6 +15,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 )
@@ -48,6 +50,21 @@ func (h Host) DiskLocks() (string, error) {
 // Cache returns nixvf's cache directory: $XDG_CACHE_HOME/nixvf, or
 // ~/.cache/nixvf without it.
 func (h Host) Cache() (string, error) { return h.xdg("XDG_CACHE_HOME", ".cache") }
+
+// StoreImages returns the directory of the images of store paths, which VMs share.
+func (h Host) StoreImages() (string, error) {
+	cache, err := h.Cache()
+	return filepath.Join(cache, "stores"), err
+}
+
+// StoreImage returns the path of the image of everything that these store paths
+// need. A store path never changes, so that they name its content.
+func (h Host) StoreImage(roots []string) (string, error) {
+	dir, err := h.StoreImages()
+	sorted := slices.Compact(slices.Sorted(slices.Values(roots)))
+	sum := sha256.Sum256([]byte("store image 1\x00" + strings.Join(sorted, "\x00")))
+	return filepath.Join(dir, hex.EncodeToString(sum[:16])+".img"), err
+}
 
 // xdg returns nixvf's part of an XDG directory. The specification has relative
 // values ignored.
@@ -120,6 +137,10 @@ func (v VM) Lock() string { return filepath.Join(v.Dir, "lock") }
 
 // Log returns the log file of one of the VM's processes.
 func (v VM) Log(process string) string { return filepath.Join(v.Dir, process+".log") }
+
+// StoreImage returns the link to the image of store paths that the VM has been
+// started with last.
+func (v VM) StoreImage() string { return filepath.Join(v.Dir, "store-image") }
 
 // Root returns the garbage collector root called name.
 func (v VM) Root(name string) string { return filepath.Join(v.Dir, "roots", name) }

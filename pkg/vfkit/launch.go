@@ -58,6 +58,7 @@ func Launch(boot *bootdoc.Document, o Options) (*launchdoc.Document, []string, e
 		Roots:     boot.Roots,
 	}}
 	b.disks()
+	b.storeImage()
 	b.shares()
 	b.rosetta()
 	b.network()

@@ -196,3 +196,36 @@ func FuzzLaunch(f *testing.F) {
 		}
 	})
 }
+
+// With an image of the store there is no share of it, and the image can only be
+// read. Its path tells closures apart, whatever their order.
+func TestStoreImage(t *testing.T) {
+	launch := func(roots string) (*launchdoc.Document, error) {
+		doc, _, err := Launch(boot(t, settings(`"store":"image"`)+roots), Options{Host: host()})
+		return doc, err
+	}
+	first, err := launch(`,"roots":["/nix/store/a","/nix/store/b"]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := first.Images[0].Path
+	argv := strings.Join(first.Argv, " ")
+	if !strings.Contains(argv, "--device virtio-blk,path="+image+",readonly,deviceId=nix-store ") || strings.Contains(argv, "virtio-fs") {
+		t.Errorf("argv: %s", argv)
+	}
+	if !strings.HasPrefix(image, "/home/ann/.cache/nixvf/stores/") || len(first.Images) != 1 || len(first.Images[0].Closure) != 2 || first.ReadOnly != nil {
+		t.Errorf("%+v, %q", first.Images, first.ReadOnly)
+	}
+	same, err := launch(`,"roots":["/nix/store/b","/nix/store/a","/nix/store/b"]`)
+	if err != nil || same.Images[0].Path != image {
+		t.Errorf("the same closure: %v, %v", same, err)
+	}
+	other, err := launch(`,"roots":["/nix/store/a"]`)
+	if err != nil || other.Images[0].Path == image {
+		t.Errorf("another closure: %v, %v", other, err)
+	}
+	_, err = launch("")
+	if want := "virtualisation.store: an image is made of the document's roots, and it has none"; err == nil || err.Error() != want {
+		t.Errorf("no roots: %v", err)
+	}
+}

@@ -46,6 +46,27 @@ func (b *builder) disks() {
 	}
 }
 
+// storeImage adds the image of the closure, last: the names of the other disks do
+// not depend on where the store is.
+func (b *builder) storeImage() {
+	if b.boot.Virtualisation.Store != bootdoc.StoreImage {
+		return
+	}
+	if len(b.boot.Roots) == 0 {
+		b.fail(errors.New("virtualisation.store: an image is made of the document's roots, and it has none"))
+	}
+	path, err := b.Host.StoreImage(b.boot.Roots)
+	b.fail(err)
+	b.noComma("the cache directory", path)
+	b.doc.Images = append(b.doc.Images, launchdoc.Image{Path: path, Closure: b.boot.Roots})
+	device, err := config.VirtioBlkNew(path)
+	if err == nil {
+		device.SetDeviceIdentifier(bootdoc.StoreTag)
+		device.ReadOnly = true
+	}
+	b.add(device, err)
+}
+
 // rootImage returns the path of the root disk, "" without one. That of an
 // ephemeral VM is in its state directory, whatever image other runs have.
 func (b *builder) rootImage() string {
@@ -93,6 +114,9 @@ func (b *builder) shares() {
 	}
 	shares := map[string]share{}
 	for tag, s := range b.boot.Virtualisation.SharedDirectories {
+		if tag == bootdoc.StoreTag && b.boot.Virtualisation.Store == bootdoc.StoreImage {
+			continue
+		}
 		shares[tag] = share{"virtualisation.sharedDirectories." + tag + ".source", s.Source, s.Writable}
 	}
 	for tag, source := range b.Shares {

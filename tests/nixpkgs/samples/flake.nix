@@ -453,6 +453,13 @@
         useBootLoader = [ (vm { virtualisation.useBootLoader = true; }) ];
         useEFIBoot = [ (vm { virtualisation.useEFIBoot = true; }) ];
         useNixStoreImage = [ (vm { virtualisation.useNixStoreImage = true; }) ];
+        storeOption = [ (vm { nixvf.store = "image"; }) ];
+        storeShared = [
+          (vm {
+            virtualisation.useNixStoreImage = true;
+            nixvf.store = "share";
+          })
+        ];
         storeImageOnly = [
           (vm {
             virtualisation.useNixStoreImage = true;
