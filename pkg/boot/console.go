@@ -15,14 +15,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/leash"
 	"github.com/nixvf/nixvf/pkg/pipe"
 )
 
-// sessionConsole is the console of a VM that runs, and who has it. All but the
-// output belongs to the goroutine that waits for the VM's end.
-type sessionConsole struct {
+// guestConsole is the console of a VM that runs, who has it, and what is said
+// beside it. All but output and tell belongs to the goroutine that waits for the
+// VM's end.
+type guestConsole struct {
+	m          *machine
+	requests   *requests
+	process    *child.Process // the VMM's, once it runs
 	pty        *console.Pty
 	output     console.Spread
 	log        *os.File          // where it goes in the background, or at all
@@ -36,47 +41,45 @@ type sessionConsole struct {
 	detach     chan struct{}         // the terminal's user wants to leave
 	unread     atomic.Bool           // the output's reader went away
 	lostOutput atomic.Pointer[error] // why output could not be written
+	notes      chan string           // what others have to say
 	voice      voice                 // what is said on a terminal that may take nothing
-	alarm
 }
 
-func newConsole(front *leash.Keeper) sessionConsole {
-	return sessionConsole{
-		front: front, visitors: make(chan visitor), detach: make(chan struct{}, 1), voice: newVoice(), alarm: newAlarm(),
+func newConsole(m *machine, r *requests) *guestConsole {
+	return &guestConsole{
+		m: m, requests: r, front: m.Leash, visitors: make(chan visitor), detach: make(chan struct{}, 1),
+		notes: make(chan string, 16), voice: newVoice(),
 	}
 }
 
-// openConsole makes the pseudo-terminal for a VMM that wants a terminal, and
+// open makes the pseudo-terminal for a VMM that wants a terminal, and
 // listens for visitors.
-func (s *session) openConsole(cmd *exec.Cmd) (err error) {
-	if !usesStdio(s.vm) {
-		return s.tieTo(cmd)
+func (c *guestConsole) open(cmd *exec.Cmd) (err error) {
+	if !usesStdio(c.m.vm) {
+		return c.tieTo(cmd)
 	}
 	switch {
-	case s.wanted.LogFile != "":
-		err = s.openConsoleLog(s.wanted.LogFile)
-	case s.wanted.UsesPty:
-		err = s.openOutlet()
-	case s.Detach:
-		err = s.openConsoleLog(s.place.Log("console"))
+	case c.m.wanted.LogFile != "":
+		err = c.openLog(c.m.wanted.LogFile)
+	case c.m.wanted.UsesPty:
+		err = c.openOutlet()
+	case c.m.Detach:
+		err = c.openLog(c.m.place.Log("console"))
 	}
 	if err != nil {
 		return err
 	}
-	if s.pty, err = console.NewPty(); err != nil {
+	if c.pty, err = console.NewPty(); err != nil {
 		return err
 	}
-	s.pty.RequestLog = s.kind.RequestLog
-	if terminal := s.firstTerminal(); terminal != nil {
-		s.pty.Resize(terminal) // the VMM may look at it once only
+	c.pty.RequestLog = c.m.kind.RequestLog
+	if terminal := c.firstTerminal(); terminal != nil {
+		c.pty.Resize(terminal) // the VMM may look at it once only
 	}
-	cmd.Stdin, cmd.Stdout = s.pty.Slave(), s.pty.Slave()
-	if !s.kind.TellsPanic {
-		s.output.AfterSilence(panicSilence, s.lookForPanic)
-	}
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.consoleSocket(), Net: "unix"})
+	cmd.Stdin, cmd.Stdout = c.pty.Slave(), c.pty.Slave()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.socket(), Net: "unix"})
 	if err == nil {
-		go s.receive(listener) // it ends with the process
+		go c.receive(listener) // it ends with the process
 	}
 	return err
 }
@@ -86,46 +89,47 @@ const consoleSocket = "console.sock"
 
 // tieTo gives a VMM without a console a terminal all the same: package child
 // binds its life to ours by that where there is no other way.
-func (s *session) tieTo(cmd *exec.Cmd) (err error) {
-	if s.tie, err = console.NewPty(); err == nil {
-		cmd.Stdin = s.tie.Slave()
+func (c *guestConsole) tieTo(cmd *exec.Cmd) (err error) {
+	if c.tie, err = console.NewPty(); err == nil {
+		cmd.Stdin = c.tie.Slave()
 	}
 	return err
 }
 
-func (s *session) consoleSocket() string { return filepath.Join(s.sockets, consoleSocket) }
+// socket is the path on which visitors come.
+func (c *guestConsole) socket() string { return filepath.Join(c.m.sockets, consoleSocket) }
 
-// openConsoleLog lets the console's output be appended to a file from now on.
+// openLog lets the console's output be appended to a file from now on.
 // It does not wait for somebody who reads a FIFO.
-func (s *session) openConsoleLog(path string) (err error) {
-	s.log, err = s.openShared(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY)
+func (c *guestConsole) openLog(path string) (err error) {
+	c.log, err = c.m.openShared(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return err
 	}
 	if runtime.GOOS == "darwin" { // where Go does not wait for a FIFO that is full
-		_ = unix.SetNonblock(int(s.log.Fd()), false)
+		_ = unix.SetNonblock(int(c.log.Fd()), false)
 	}
-	s.output.Add(&roomy{to: s.log, lost: s.logFull}, func(err error) { s.tell("warning: console log: %v", err) })
+	c.output.Add(&roomy{to: c.log, lost: c.logFull}, func(err error) { c.tell("warning: console log: %v", err) })
 	return nil
 }
 
 // openOutlet lets anybody open the console by a name.
-func (s *session) openOutlet() (err error) {
-	if s.outlet, err = console.NewOutlet(); err != nil {
+func (c *guestConsole) openOutlet() (err error) {
+	if c.outlet, err = console.NewOutlet(); err != nil {
 		return err
 	}
-	s.output.Add(s.outlet, func(error) {}) // it takes everything
+	c.output.Add(c.outlet, func(error) {}) // it takes everything
 	return nil
 }
 
 // where is the console's place, for others to find: a file or a
 // pseudo-terminal; "" if it is on a terminal, or nowhere.
-func (s *session) where() string {
+func (c *guestConsole) where() string {
 	switch {
-	case s.outlet != nil:
-		return s.outlet.Name()
-	case s.log != nil:
-		return s.log.Name()
+	case c.outlet != nil:
+		return c.outlet.Name()
+	case c.log != nil:
+		return c.log.Name()
 	}
 	return ""
 }
@@ -133,37 +137,37 @@ func (s *session) where() string {
 // connect joins the VM's console with whoever has it first: a file, an outlet,
 // the terminal, or what stdout is. The channel is closed when all output has
 // been passed on.
-func (s *session) connect() <-chan struct{} {
+func (c *guestConsole) connect() <-chan struct{} {
 	drained := make(chan struct{})
-	if s.pty == nil {
+	if c.pty == nil {
 		close(drained)
 		return drained
 	}
-	terminal := s.firstTerminal()
+	terminal := c.firstTerminal()
 	switch {
-	case s.outlet != nil:
+	case c.outlet != nil:
 		go func() {
 			// That it is closed, or the VM's end, is noticed elsewhere.
-			_ = s.pty.Input(s.outlet, nil)
+			_ = c.pty.Input(c.outlet, nil)
 		}()
-	case s.log != nil:
+	case c.log != nil:
 	case terminal != nil:
-		s.Say("the console of %s; ctrl-] d leaves it running, ctrl-] . stops it, twice by force", s.place.ID)
-		s.take(terminal)
+		c.m.Say("the console of %s; ctrl-] d leaves it running, ctrl-] . stops it, twice by force", c.m.place.ID)
+		c.take(terminal)
 	default:
-		s.output.Add(s.Stdout, s.unwritable)
+		c.output.Add(c.m.Stdout, c.unwritable)
 		go func() {
-			if pipe.AwaitUnread(s.Stdout, s.process.Done()) {
-				s.nobodyReads()
+			if pipe.AwaitUnread(c.m.Stdout, c.process.Done()) {
+				c.nobodyReads()
 			}
 		}()
 	}
-	if s.InputFile != "" {
-		go s.feed()
+	if c.m.InputFile != "" {
+		go c.feed()
 	}
 	go func() {
-		s.pty.Output(&s.output)
-		s.output.Flush()
+		c.pty.Output(&c.output)
+		c.output.Flush()
 		close(drained)
 	}()
 	return drained
@@ -171,118 +175,118 @@ func (s *session) connect() <-chan struct{} {
 
 // firstTerminal returns the terminal that has the console first, nil if none
 // has.
-func (s *session) firstTerminal() *console.Terminal {
-	if s.outlet != nil || s.log != nil {
+func (c *guestConsole) firstTerminal() *console.Terminal {
+	if c.outlet != nil || c.log != nil {
 		return nil
 	}
-	return console.Find(s.Stdout)
+	return console.Find(c.m.Stdout)
 }
 
 // take gives the console to a terminal, unless the process in front is stopped:
 // then the terminal is somebody else's until it goes on.
-func (s *session) take(t *console.Terminal) {
-	s.terminal = t
-	failed := s.hungUp
-	if s.visiting {
+func (c *guestConsole) take(t *console.Terminal) {
+	c.terminal = t
+	failed := c.hungUp
+	if c.visiting {
 		failed = func(error) {} // then the front ends as well
 	}
-	if s.front.Show() {
-		s.enter(t.Raw())
+	if c.front.Show() {
+		c.enter(t.Raw())
 	} else {
 		t.Suspend()
 	}
-	s.output.Add(t, failed)
+	c.output.Add(t, failed)
 }
 
 // enter reads the keys of a terminal that has become raw.
-func (s *session) enter(err error) {
+func (c *guestConsole) enter(err error) {
 	if err != nil {
-		s.note("warning: terminal: %v", err)
+		c.note("warning: terminal: %v", err)
 	}
-	s.resize() // what the guest draws anew for it is for this terminal
-	keys := s.terminal.Keys()
+	c.resize() // what the guest draws anew for it is for this terminal
+	keys := c.terminal.Keys()
 	if keys == nil {
 		return
 	}
 	go func() {
 		// That the terminal is gone, or the VM, is noticed elsewhere.
-		_ = s.pty.Input(keys, s.command)
+		_ = c.pty.Input(keys, c.command)
 		keys.Close()
 	}()
 }
 
 // follow does to the terminal what the shell has done to the process in front:
 // one that is stopped has no terminal.
-func (s *session) follow() {
+func (c *guestConsole) follow() {
 	switch {
-	case s.terminal == nil:
-	case s.front.Show():
-		if !s.terminal.IsRaw() {
-			s.enter(s.terminal.Resume())
+	case c.terminal == nil:
+	case c.front.Show():
+		if !c.terminal.IsRaw() {
+			c.enter(c.terminal.Resume())
 		}
-	case s.terminal.IsRaw():
-		s.voice.settle()
-		s.terminal.Suspend()
+	case c.terminal.IsRaw():
+		c.voice.settle()
+		c.terminal.Suspend()
 	}
-	s.front.Followed()
+	c.front.Followed()
 }
 
 // command does what an escape sequence asks for.
-func (s *session) command(c console.Command) {
-	switch c {
+func (c *guestConsole) command(what console.Command) {
+	switch what {
 	case console.Stop:
-		ask(s.requests.keys, "ctrl-] .")
+		ask(c.requests.keys, "ctrl-] .")
 	case console.Detach:
-		s.detach <- struct{}{} // there is room: no key is read after it
+		c.detach <- struct{}{} // there is room: no key is read after it
 	}
 }
 
 // resize gives the console its terminal's size, and lets the VMM know: QEMU
 // passes it on to the guest, from the version on that can.
-func (s *session) resize() {
-	if s.terminal != nil {
-		s.pty.Resize(s.terminal)
-		_ = s.process.Signal(syscall.SIGWINCH) // who does not care ignores it
+func (c *guestConsole) resize() {
+	if c.terminal != nil {
+		c.pty.Resize(c.terminal)
+		_ = c.process.Signal(syscall.SIGWINCH) // who does not care ignores it
 	}
 }
 
 // hide takes the console away from its terminal, which is as it was before.
-func (s *session) hide() {
-	if s.terminal == nil {
+func (c *guestConsole) hide() {
+	if c.terminal == nil {
 		return
 	}
-	s.voice.settle()
-	s.output.Remove(s.terminal)
-	s.terminal.Close()
-	s.terminal = nil
-	s.brought.Close() // of nil it is an error that nobody minds
-	s.brought = nil
+	c.voice.settle()
+	c.output.Remove(c.terminal)
+	c.terminal.Close()
+	c.terminal = nil
+	c.brought.Close() // of nil it is an error that nobody minds
+	c.brought = nil
 }
 
 // hungUp asks for the end of a VM whose terminal is gone. What it printed after
 // that is not missed.
-func (s *session) hungUp(err error) {
+func (c *guestConsole) hungUp(err error) {
 	if !errors.Is(err, os.ErrClosed) { // by us
-		ask(s.requests.lost, fmt.Sprintf("console: %v", err))
+		ask(c.requests.lost, fmt.Sprintf("console: %v", err))
 	}
 }
 
 // unwritable is what becomes of output that cannot be written.
-func (s *session) unwritable(err error) {
+func (c *guestConsole) unwritable(err error) {
 	if errors.Is(err, syscall.EPIPE) {
-		s.nobodyReads()
+		c.nobodyReads()
 		return
 	}
 	if !errors.Is(err, os.ErrClosed) { // by us
-		s.lostOutput.CompareAndSwap(nil, &err)
+		c.lostOutput.CompareAndSwap(nil, &err)
 	}
-	s.hungUp(err)
+	c.hungUp(err)
 }
 
 // nobodyReads asks for the end of a VM whose console went nowhere.
-func (s *session) nobodyReads() {
-	if !s.unread.Swap(true) {
-		ask(s.requests.lost, "nobody reads the console")
+func (c *guestConsole) nobodyReads() {
+	if !c.unread.Swap(true) {
+		ask(c.requests.lost, "nobody reads the console")
 	}
 }
 
@@ -290,24 +294,24 @@ func (s *session) nobodyReads() {
 // ended, to a terminal or a file that takes none of it.
 const drained = 2 * time.Second
 
-// drain passes on what the guest has printed last, as far as anybody takes it.
-func (s *session) drain(done <-chan struct{}) {
-	if s.pty != nil {
-		s.pty.Ended()
+// drain passes on what the guest has printed last, as far as anybody takes it;
+// hurried means that somebody wants the end.
+func (c *guestConsole) drain(done <-chan struct{}, hurried bool) {
+	if c.pty != nil {
+		c.pty.Ended()
 	}
-	hurried := s.limit != nil || s.forced != 0 // somebody wants the end
-	for taken := s.output.Taken(); ; {
+	for taken := c.output.Taken(); ; {
 		select {
 		case <-done:
-			s.output.Close()
+			c.output.Close()
 			return
-		case <-s.requests.signals:
+		case <-c.requests.signals:
 			hurried = true
 		case <-time.After(drained):
 		}
-		now := s.output.Taken()
+		now := c.output.Taken()
 		if now == taken {
-			s.cut(hurried)
+			c.cut(hurried)
 		}
 		taken = now
 	}
@@ -315,70 +319,33 @@ func (s *session) drain(done <-chan struct{}) {
 
 // cut gives no more to those who take nothing. A program that reads our stdout
 // may take its time, as with any other program, unless somebody wants the end.
-func (s *session) cut(hurried bool) {
+func (c *guestConsole) cut(hurried bool) {
 	var keep io.Writer
 	if !hurried {
-		keep = s.Stdout
+		keep = c.m.Stdout
 	}
-	for _, w := range s.output.RemoveBusy(keep) {
-		if w == io.Writer(s.Stdout) {
+	for _, w := range c.output.RemoveBusy(keep) {
+		if w == io.Writer(c.m.Stdout) {
 			err := errors.New("nobody takes it")
-			s.lostOutput.CompareAndSwap(nil, &err)
+			c.lostOutput.CompareAndSwap(nil, &err)
 		}
 	}
 }
 
-// sayRest says what was told while nobody waited for the VM's end any more.
-func (s *session) sayRest() {
-	for {
-		select {
-		case text := <-s.notes:
-			s.note("%s", text)
-		default:
-			return
-		}
+// close ends all that open began.
+func (c *guestConsole) close() {
+	c.hide()
+	if c.pty != nil {
+		c.pty.Close()
 	}
-}
-
-// announce prints where the console can be opened, and the names of further
-// pseudo-terminals that the VMM made.
-func (s *session) announce() {
-	if s.outlet != nil && !s.Detach { // which prints it on stdout
-		s.tell("console: %s", s.outlet.Name())
+	if c.tie != nil {
+		c.tie.Close()
 	}
-	if !s.usesPty() {
-		return
+	if c.outlet != nil {
+		c.outlet.Close()
 	}
-	names, err := s.vmm.Terminals()
-	for try := 0; try < 100 && len(names) == 0; try++ {
-		select {
-		case <-s.process.Done():
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
-		names, err = s.vmm.Terminals()
+	if c.log != nil {
+		c.log.Close()
 	}
-	if len(names) == 0 {
-		s.tell("warning: console: its pseudo-terminal cannot be found: %v", err)
-	}
-	for _, name := range names {
-		s.tell("console: %s", name)
-	}
-}
-
-// closeConsole ends all that openConsole began.
-func (s *session) closeConsole() {
-	s.hide()
-	if s.pty != nil {
-		s.pty.Close()
-	}
-	if s.tie != nil {
-		s.tie.Close()
-	}
-	if s.outlet != nil {
-		s.outlet.Close()
-	}
-	if s.log != nil {
-		s.log.Close()
-	}
+	c.voice.end()
 }

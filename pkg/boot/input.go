@@ -38,12 +38,12 @@ func (m *machine) checkInput() error {
 
 // feed copies the input file to the console. Its end is no more than that; a
 // FIFO is read again for the next one who writes to it.
-func (s *session) feed() {
+func (c *guestConsole) feed() {
 	for again := true; again; {
 		var err error
-		again, err = s.feedOnce()
+		again, err = c.feedOnce()
 		if err != nil && !errors.Is(err, os.ErrClosed) { // the console is closed when the VM has ended
-			s.tell("warning: --input: %v", err)
+			c.tell("warning: --input: %v", err)
 			return
 		}
 	}
@@ -52,15 +52,15 @@ func (s *session) feed() {
 // feedOnce copies the input file to its end, and reports whether there can be
 // more. To open a FIFO waits for somebody who writes to it, and a terminal must
 // not become this process's own.
-func (s *session) feedOnce() (again bool, err error) {
-	f, err := os.OpenFile(s.InputFile, os.O_RDONLY|unix.O_NOCTTY, 0)
+func (c *guestConsole) feedOnce() (again bool, err error) {
+	f, err := os.OpenFile(c.m.InputFile, os.O_RDONLY|unix.O_NOCTTY, 0)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err == nil {
-		_, err = io.Copy(s.pty, f)
+		_, err = io.Copy(c.pty, f)
 	}
 	return err == nil && info.Mode().Type() == fs.ModeNamedPipe, err
 }

@@ -49,7 +49,7 @@ func panicError(reason string) error { return fmt.Errorf("the guest's kernel pan
 // lookForPanic is called when the console has become silent: no kernel says more
 // after its last line.
 func (s *session) lookForPanic() {
-	if reason, ended, panicked := s.output.Panic(); panicked && ended {
+	if reason, ended, panicked := s.console.output.Panic(); panicked && ended {
 		s.raise(panicError(reason), false)
 	}
 }
@@ -57,7 +57,7 @@ func (s *session) lookForPanic() {
 // suspect asks a guest that seems to have panicked to shut down: one that lives
 // says something, or does it, and then the console showed something else.
 func (s *session) suspect(p panicked) {
-	s.panicked, s.alive, s.doubt = p, s.output.Written(), time.After(answerTime)
+	s.panicked, s.alive, s.doubt = p, s.console.output.Written(), time.After(answerTime)
 	go s.askGuest()
 }
 
@@ -65,8 +65,8 @@ func (s *session) suspect(p panicked) {
 // down by itself.
 func (s *session) afterPanic() error {
 	s.doubt = nil
-	if !s.panicked.sure && s.output.Written() > s.alive {
-		s.note("warning: the console shows a kernel's panic, but the guest goes on; it was asked to stop")
+	if !s.panicked.sure && s.console.output.Written() > s.alive {
+		s.console.note("warning: the console shows a kernel's panic, but the guest goes on; it was asked to stop")
 		return nil
 	}
 	s.forced = 1
@@ -81,12 +81,12 @@ func (s *session) watchRestarts() {
 	var silent int
 	var written uint64
 	start := time.Now()
-	s.vmm.Watch(s.process.Done(), func() {
+	s.m.vmm.Watch(s.process.Done(), func() {
 		time.Sleep(outputDelay)
-		if reason, _, panicked := s.output.Panic(); panicked {
+		if reason, _, panicked := s.console.output.Panic(); panicked {
 			s.raise(panicError(reason), true)
 		}
-		if s.output.Written() == written && time.Since(start) < silentRun {
+		if s.console.output.Written() == written && time.Since(start) < silentRun {
 			silent++ // or it is the same restart, of which QEMU tells more than once
 		} else {
 			silent = 0
@@ -96,6 +96,6 @@ func (s *session) watchRestarts() {
 			s.raise(fault.Hint(fmt.Errorf("the guest started anew %d times and printed nothing", silent),
 				"a kernel that panics before it has loaded virtio_console, or whose console= is another one, cannot say so"), true)
 		}
-		written, start = s.output.Written(), time.Now()
+		written, start = s.console.output.Written(), time.Now()
 	})
 }

@@ -27,7 +27,7 @@ const (
 // that is paused for it go on as soon as that is possible.
 func (s *session) guardDisks() {
 	said := map[string]time.Time{}
-	s.vmm.WatchDisks(s.process.Done(), func(e vmm.DiskError) {
+	s.m.vmm.WatchDisks(s.process.Done(), func(e vmm.DiskError) {
 		text := diskTrouble(e)
 		switch {
 		case e.Paused && s.stalled.Swap(true), time.Since(said[text]) < sameTrouble && !e.Paused:
@@ -36,7 +36,7 @@ func (s *session) guardDisks() {
 			go s.resumeWithRoom(e)
 		}
 		said[text] = time.Now()
-		s.tell("warning: %s", text)
+		s.console.tell("warning: %s", text)
 	})
 }
 
@@ -67,15 +67,15 @@ func (s *session) resumeWithRoom(e vmm.DiskError) {
 			return
 		case <-time.After(resumeEvery):
 		}
-		if running, _ := s.vmm.Running(); running {
+		if running, _ := s.m.vmm.Running(); running {
 			continue
 		}
 		if runs = -1; e.Image == "" || vmm.HasRoom(e.Image) {
-			_ = s.vmm.Resume() // what comes of it is seen at the next try
+			_ = s.m.vmm.Resume() // what comes of it is seen at the next try
 		}
 	}
 	s.stalled.Store(false)
-	s.tell("the guest goes on")
+	s.console.tell("the guest goes on")
 }
 
 // wake makes a guest hear a request to stop: it may be paused, or its processes
@@ -85,18 +85,18 @@ func (s *session) wake() {
 		_ = p.Signal(syscall.SIGCONT)
 	}
 	_ = s.process.Signal(syscall.SIGCONT)
-	if err := s.vmm.Resume(); err != nil && s.Verbose {
-		s.tell("resume: %v", err)
+	if err := s.m.vmm.Resume(); err != nil && s.m.Verbose {
+		s.console.tell("resume: %v", err)
 	}
 }
 
 // stopLimit is how long the guest may take to stop.
 func (s *session) stopLimit() time.Duration {
 	if !s.stalled.Load() {
-		return s.StopTimeout
+		return s.m.StopTimeout
 	}
-	limit := min(s.StopTimeout, pausedLimit)
-	s.note("the guest is paused and cannot stop: in %v it is ended by force, unless there is room for its disk", limit)
+	limit := min(s.m.StopTimeout, pausedLimit)
+	s.console.note("the guest is paused and cannot stop: in %v it is ended by force, unless there is room for its disk", limit)
 	return limit
 }
 

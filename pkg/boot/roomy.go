@@ -31,6 +31,6 @@ func (r *roomy) Write(p []byte) (int, error) {
 }
 
 // logFull says that the console's log misses something.
-func (s *session) logFull(err error) {
-	s.tell("warning: console log: %v: output is dropped until there is room", err)
+func (c *guestConsole) logFull(err error) {
+	c.tell("warning: console log: %v: output is dropped until there is room", err)
 }

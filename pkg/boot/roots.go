@@ -9,6 +9,6 @@ import (
 // passRoots hands the roots on to the VMM, which may outlive us.
 func (s *session) passRoots(kept *roots.Roots) {
 	if err := errors.Join(kept.Heir(s.process.PID()), kept.Wait()); err != nil {
-		s.tell("warning: a garbage collection can take the VM's store paths away while it runs: %v", err)
+		s.console.tell("warning: a garbage collection can take the VM's store paths away while it runs: %v", err)
 	}
 }

@@ -25,39 +25,36 @@ import (
 
 // session is a VM that runs: its processes, its console and its logs.
 type session struct {
-	*machine
+	m        *machine
+	console  *guestConsole
 	requests *requests
 	process  *child.Process // the VMM's
 	helpers  []*child.Process
 	failed   chan *child.Process // a helper that ended first
 	logs     []*os.File
-	notes    chan string  // what others have to say
 	stalled  atomic.Bool  // the guest is paused for want of room for a disk
 	restarts atomic.Int32 // how often the guest has started anew
 	forced   int          // the exit status when it was ended by force, else 0
 	refused  sync.Once    // the VMM does not ask the guest to stop, and that is said
 	started  time.Time
 	stopping
-	sessionConsole
+	alarm
 }
 
 // run starts the VM, waits for its end and takes everything down again.
 func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (status int, err error) {
-	s := &session{
-		machine: m, requests: r, failed: make(chan *child.Process, 1), notes: make(chan string, 16),
-		sessionConsole: newConsole(m.Leash),
-	}
+	s := &session{m: m, console: newConsole(m, r), requests: r, failed: make(chan *child.Process, 1), alarm: newAlarm()}
 	defer s.close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	m.findAddress(ctx, func(a netip.Addr) { s.tell("the guest's address is %v", a) })
+	m.findAddress(ctx, func(a netip.Addr) { s.console.tell("the guest's address is %v", a) })
 	if err := s.start(l, n); err != nil {
 		return 1, err
 	}
-	s.record.Started, s.record.Console = s.started, s.where()
-	s.keepRecord()
+	m.record.Started, m.record.Console = s.started, s.console.where()
+	m.keepRecord()
 	go s.passRoots(kept)
-	drained := s.connect()
+	drained := s.console.connect()
 	go s.announce()
 	go s.tellVsock()
 	go s.tellTrouble()
@@ -65,33 +62,33 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	go s.guardDisks()
 	go debug.FreeOSMemory() // what the start took, to make a disk for one
 	err = s.wait()
-	s.drain(drained)
-	s.sayRest()
+	s.console.drain(drained, s.limit != nil || s.forced != 0)
+	s.console.sayRest()
 	status, err = s.outcome(err)
-	s.part(leash.Report{State: leash.Ended, Status: status, Why: fault.Lines(err)})
+	s.console.part(leash.Report{State: leash.Ended, Status: status, Why: fault.Lines(err)})
 	return status, err
 }
 
 // start starts the helpers and the VMM.
 func (s *session) start(l *locks, n *ownNetwork) error {
-	for _, h := range s.vmm.Helpers() {
+	for _, h := range s.m.vmm.Helpers() {
 		if err := s.startHelper(h); err != nil {
 			return err
 		}
 	}
-	if err := s.vmm.ServeVsock(); err != nil {
+	if err := s.m.vmm.ServeVsock(); err != nil {
 		return err
 	}
-	s.vmm.ClearSockets()
-	log, err := s.openLog(s.kind.Name)
+	s.m.vmm.ClearSockets()
+	log, err := s.openLog(s.m.kind.Name)
 	if err != nil {
 		return err
 	}
-	argv := s.vmm.Command()
+	argv := s.m.vmm.Command()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr = log
 	if n != nil {
-		cards, err := s.vmm.Attach(n.Network)
+		cards, err := s.m.vmm.Attach(n.Network)
 		defer closeAll(cards)
 		if err != nil {
 			return err
@@ -99,16 +96,20 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 		cmd.ExtraFiles = cards
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, l.files()...)
-	if err := s.openConsole(cmd); err != nil {
+	if err := s.console.open(cmd); err != nil {
 		return fmt.Errorf("console: %w", err)
 	}
-	if s.Verbose {
-		s.Say("starting %s", strings.Join(argv, " "))
-		s.Say("its log is %s", log.Name())
+	if s.console.pty != nil && !s.m.kind.TellsPanic {
+		s.console.output.AfterSilence(panicSilence, s.lookForPanic)
+	}
+	if s.m.Verbose {
+		s.m.Say("starting %s", strings.Join(argv, " "))
+		s.m.Say("its log is %s", log.Name())
 	}
 	s.started = time.Now()
-	s.output.Begin(s.started)
-	s.process, err = child.Start(s.kind.Name, cmd)
+	s.console.output.Begin(s.started)
+	s.process, err = child.Start(s.m.kind.Name, cmd)
+	s.console.process = s.process
 	return err
 }
 
@@ -157,7 +158,7 @@ func (s *session) noteFailure(h *child.Process) {
 
 // openLog returns the log file of a process, emptied at the first use.
 func (s *session) openLog(name string) (*os.File, error) {
-	path := s.place.Log(name)
+	path := s.m.place.Log(name)
 	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
 	for _, f := range s.logs {
 		if f.Name() == path {
@@ -175,13 +176,12 @@ func (s *session) openLog(name string) (*os.File, error) {
 func (s *session) close() {
 	if s.process != nil {
 		s.process.End()
-		s.vmm.ClearSockets()
+		s.m.vmm.ClearSockets()
 	}
 	for _, h := range s.helpers {
 		h.End()
 	}
-	s.closeConsole()
-	s.voice.end()
+	s.console.close()
 	closeAll(s.logs)
 }
 
@@ -195,9 +195,9 @@ func closeAll(files []*os.File) {
 // for is explained with the last lines of the VMM's log.
 func (s *session) outcome(err error) (int, error) {
 	status := s.process.Status()
-	reason, _, panicked := s.output.Panic()
+	reason, _, panicked := s.console.output.Panic()
 	switch {
-	case s.unread.Load():
+	case s.console.unread.Load():
 		return 128 + int(syscall.SIGPIPE), nil
 	case err != nil && s.forced != 0:
 		return s.forced, errors.Join(err, s.lastLines())
@@ -205,14 +205,14 @@ func (s *session) outcome(err error) (int, error) {
 		return max(status, 1), err
 	case s.forced != 0:
 		return s.forced, nil
-	case status == 0 && s.lostOutput.Load() != nil:
-		return 1, fmt.Errorf("console: its output could not be written: %w", *s.lostOutput.Load())
+	case status == 0 && s.console.lostOutput.Load() != nil:
+		return 1, fmt.Errorf("console: its output could not be written: %w", *s.console.lostOutput.Load())
 	case status == 0:
 		return 0, nil
 	case panicked: // and QEMU has ended for it
 		return status, errors.Join(panicError(reason), s.lastLines())
 	}
-	err = endOf(s.process.Name, status, s.place.Log(s.process.Name), s.vmm.Explain)
+	err = endOf(s.process.Name, status, s.m.place.Log(s.process.Name), s.m.vmm.Explain)
 	select {
 	case h := <-s.failed: // perhaps that is why; one that is content has only lost its VMM
 		if h.Status() != 0 {
@@ -220,14 +220,14 @@ func (s *session) outcome(err error) (int, error) {
 		}
 	default:
 	}
-	return status, errors.Join(s.fullDisk(), err, s.lastLines())
+	return status, errors.Join(s.m.fullDisk(), err, s.lastLines())
 }
 
 // lastLines is what the guest printed last, one error a line: a guest that
 // panicked has said why.
 func (s *session) lastLines() error {
 	var errs []error
-	for _, line := range console.Lines(s.output.Tail(), 5) {
+	for _, line := range console.Lines(s.console.output.Tail(), 5) {
 		errs = append(errs, fmt.Errorf("console: %s", line))
 	}
 	return errors.Join(errs...)
@@ -235,6 +235,6 @@ func (s *session) lastLines() error {
 
 // failure is the error of a helper that ended before the VM did.
 func (s *session) failure(h *child.Process) error {
-	words, _ := lastWords(s.place.Log(h.Name), nothingKnown)
+	words, _ := lastWords(s.m.place.Log(h.Name), nothingKnown)
 	return fmt.Errorf("%s ended with status %d%s", h.Name, h.Status(), words)
 }

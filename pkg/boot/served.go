@@ -68,7 +68,7 @@ const (
 func (s *session) checkServed(p *child.Process, h vmm.Helper, log *os.File) {
 	pause := pollServed
 	for times := 0; runtime.GOOS == "linux"; pause = nextLook(pause, times > 0) {
-		right, wrong := serves(p.PID(), s.shares[h.Dir])
+		right, wrong := serves(p.PID(), s.m.shares[h.Dir])
 		if times++; !wrong {
 			times = 0
 		}

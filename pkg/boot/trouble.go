@@ -13,7 +13,7 @@ const troubleInterval = time.Second
 // the user to look at. Once it has come up, its console shows whatever its users
 // want, and is not looked at any more. The same goes for one that somebody uses.
 func (s *session) tellTrouble() {
-	if s.pty == nil { // its console is elsewhere
+	if s.console.pty == nil { // its console is elsewhere
 		return
 	}
 	tick := time.NewTicker(troubleInterval)
@@ -24,13 +24,13 @@ func (s *session) tellTrouble() {
 			return
 		case <-tick.C:
 		}
-		output := s.output.Tail()
-		if s.pty.Attended() || console.IsUp(output) {
+		output := s.console.output.Tail()
+		if s.console.pty.Attended() || console.IsUp(output) {
 			return
 		}
 		if trouble, found := console.FindTrouble(output, int(s.restarts.Load())); found {
-			s.tell("the guest does not come up: %s; the console said last: %q", trouble.What, trouble.Last)
-			s.tell("hint: boot with nixvf-args --kernel-param systemd.log_target=console to see why; " +
+			s.console.tell("the guest does not come up: %s; the console said last: %q", trouble.What, trouble.Last)
+			s.console.tell("hint: boot with nixvf-args --kernel-param systemd.log_target=console to see why; " +
 				"virtualisation.vmVariant.boot.initrd.systemd.emergencyAccess = true lets you into stage 1's emergency mode")
 			return
 		}

@@ -18,12 +18,12 @@ type visitor struct {
 }
 
 // receive waits for visitors.
-func (s *session) receive(l *net.UnixListener) {
-	accept.All(l.AcceptUnix, func(conn *net.UnixConn) { go s.admit(conn) }, nil)
+func (c *guestConsole) receive(l *net.UnixListener) {
+	accept.All(l.AcceptUnix, func(conn *net.UnixConn) { go c.admit(conn) }, nil)
 }
 
 // admit lets a visitor in that has brought a terminal.
-func (s *session) admit(conn *net.UnixConn) {
+func (c *guestConsole) admit(conn *net.UnixConn) {
 	file, err := leash.Receive(conn)
 	front := leash.Hold(conn, func(sig syscall.Signal) {
 		if sig != syscall.SIGWINCH {
@@ -31,7 +31,7 @@ func (s *session) admit(conn *net.UnixConn) {
 			return
 		}
 		select {
-		case s.requests.resized <- sig:
+		case c.requests.resized <- sig:
 		default:
 		}
 	})
@@ -40,15 +40,15 @@ func (s *session) admit(conn *net.UnixConn) {
 		front.Release()
 		return
 	}
-	s.visitors <- visitor{front, file}
+	c.visitors <- visitor{front, file}
 }
 
 // welcome gives the console to a visitor, if nobody has it.
-func (s *session) welcome(v visitor) {
+func (c *guestConsole) welcome(v visitor) {
 	terminal := console.Find(v.file)
 	why := ""
 	switch {
-	case s.front != nil:
+	case c.front != nil:
 		why = "its console is on another terminal"
 	case terminal == nil:
 		why = "that is not a terminal"
@@ -59,22 +59,22 @@ func (s *session) welcome(v visitor) {
 		v.file.Close()
 		return
 	}
-	s.front, s.visiting, s.brought = v.front, true, v.file
-	s.front.Report(leash.Report{State: leash.Attached, VM: s.machine.describe("")})
-	s.take(terminal)
+	c.front, c.visiting, c.brought = v.front, true, v.file
+	c.front.Report(leash.Report{State: leash.Attached, VM: c.m.describe("")})
+	c.take(terminal)
 }
 
 // background lets the VM run on without anybody in front of it.
 func (s *session) background() {
-	if s.front == nil {
-		if s.terminal != nil { // nixvf-boot was a job in the background when it began
-			s.note("the VM cannot go to the background: nixvf-boot was started there")
-			s.retake()
+	if s.console.front == nil {
+		if s.console.terminal != nil { // nixvf-boot was a job in the background when it began
+			s.console.note("the VM cannot go to the background: nixvf-boot was started there")
+			s.console.retake()
 		}
 		return
 	}
-	if s.visiting {
-		s.part(leash.Report{State: leash.Detached})
+	if s.console.visiting {
+		s.console.part(leash.Report{State: leash.Detached})
 		return
 	}
 	log, err := s.openLog("nixvf-boot")
@@ -83,60 +83,60 @@ func (s *session) background() {
 		err = s.goBackground(log)
 	}
 	if err != nil {
-		s.note("the VM cannot go to the background: %v", err)
-		if s.terminal != nil {
-			s.retake()
+		s.console.note("the VM cannot go to the background: %v", err)
+		if s.console.terminal != nil {
+			s.console.retake()
 		}
 	}
 }
 
 // retake gives the console to the terminal again, whose keys nobody reads any
 // more.
-func (s *session) retake() {
-	s.hide()
-	if terminal := console.Find(s.Stdout); terminal != nil {
-		s.take(terminal)
+func (c *guestConsole) retake() {
+	c.hide()
+	if terminal := console.Find(c.m.Stdout); terminal != nil {
+		c.take(terminal)
 	}
 }
 
 // goBackground leaves the terminal: what this process still has to say goes to
 // its log.
 func (s *session) goBackground(log *os.File) error {
-	vm := s.machine.describe("")
-	if s.pty != nil {
-		if s.where() == "" {
-			if err := s.openConsoleLog(s.place.Log("console")); err != nil {
+	vm := s.m.describe("")
+	if s.console.pty != nil {
+		if s.console.where() == "" {
+			if err := s.console.openLog(s.m.place.Log("console")); err != nil {
 				return err
 			}
 		}
-		vm.Console, vm.Sockets["console"] = s.where(), s.consoleSocket()
+		vm.Console, vm.Sockets["console"] = s.console.where(), s.console.socket()
 	}
-	s.hide()
+	s.console.hide()
 	if err := leash.Redirect(log); err != nil {
 		return err
 	}
-	s.record.Background, s.record.Console = true, vm.Console
-	s.keepRecord()
-	s.part(leash.Report{State: leash.Running, VM: vm})
+	s.m.record.Background, s.m.record.Console = true, vm.Console
+	s.m.keepRecord()
+	s.console.part(leash.Report{State: leash.Running, VM: vm})
 	return nil
 }
 
 // part takes leave of the process in front, if there is one.
-func (s *session) part(last leash.Report) {
-	s.hide()
-	s.front.Report(last)
-	s.front.Release()
-	s.front, s.visiting = nil, false
+func (c *guestConsole) part(last leash.Report) {
+	c.hide()
+	c.front.Report(last)
+	c.front.Release()
+	c.front, c.visiting = nil, false
 }
 
 // frontGone is what happens when the process in front ends by itself: who came
 // later may go, with the first one the VM goes too.
 func (s *session) frontGone() {
-	if s.visiting {
+	if s.console.visiting {
 		s.background()
 		return
 	}
-	s.hide()                              // the shell has the terminal by now
+	s.console.hide()                      // the shell has the terminal by now
 	s.forced = 128 + int(syscall.SIGKILL) // as the front ended, for those who ask later
 	s.pullPlug()
 }
@@ -147,13 +147,13 @@ const pollRunning = 50 * time.Millisecond
 // untilRunning returns a channel that is closed once the VM runs, nil if
 // nobody waits for that.
 func (s *session) untilRunning() <-chan struct{} {
-	if !s.Detach {
+	if !s.m.Detach {
 		return nil
 	}
 	running := make(chan struct{})
 	go func() {
 		for {
-			if yes, _ := s.vmm.Running(); yes {
+			if yes, _ := s.m.vmm.Running(); yes {
 				close(running)
 				return
 			}

@@ -1,6 +1,9 @@
 package boot
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // voice says things one after the other, for those who must not wait for it: a
 // terminal that takes no output takes no message either.
@@ -46,4 +49,37 @@ func (v voice) settle() {
 func (v voice) end() {
 	v.settle()
 	close(v.lines)
+}
+
+// tell has something said by the goroutine that waits for the VM's end, to which
+// the terminal belongs.
+func (c *guestConsole) tell(format string, args ...any) { c.notes <- fmt.Sprintf(format, args...) }
+
+// note says something while the terminal may be raw: it starts a line of its
+// own. A visitor's terminal is not where messages go, so it gets a copy. Nobody
+// waits until it is said.
+func (c *guestConsole) note(format string, args ...any) {
+	terminal, visiting := c.terminal, c.visiting
+	c.voice.say(func() {
+		if !visiting {
+			terminal.Beside(func() { c.m.Say(format, args...) })
+			return
+		}
+		c.m.Say(format, args...)
+		if terminal.IsRaw() {
+			terminal.Line("nixvf-boot: " + fmt.Sprintf(format, args...))
+		}
+	})
+}
+
+// sayRest says what was told while nobody waited for the VM's end any more.
+func (c *guestConsole) sayRest() {
+	for {
+		select {
+		case text := <-c.notes:
+			c.note("%s", text)
+		default:
+			return
+		}
+	}
 }

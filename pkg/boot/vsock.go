@@ -49,7 +49,7 @@ func (m *machine) vsockPorts() []*config.VirtioVsock {
 // tellVsock says how each of the guest's ports is reached, once its socket is
 // there: vfkit only logs that it cannot make one.
 func (s *session) tellVsock() {
-	for _, d := range s.vsockPorts() {
+	for _, d := range s.m.vsockPorts() {
 		for start := time.Now(); !isSocket(d.SocketURL); {
 			select {
 			case <-s.process.Done():
@@ -57,11 +57,11 @@ func (s *session) tellVsock() {
 			case <-time.After(pollRunning):
 			}
 			if time.Since(start) > socketWait {
-				s.tell("warning: vsock port %d cannot be reached: %s has not made %s", d.Port, s.process.Name, d.SocketURL)
+				s.console.tell("warning: vsock port %d cannot be reached: %s has not made %s", d.Port, s.process.Name, d.SocketURL)
 				return
 			}
 		}
-		s.tell("vsock port %d: %s", d.Port, reach(d, s.doc.Name))
+		s.console.tell("vsock port %d: %s", d.Port, reach(d, s.m.doc.Name))
 	}
 }
 

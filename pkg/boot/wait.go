@@ -62,18 +62,18 @@ func (s *session) wait() error {
 		case <-running:
 			running = nil
 			s.background()
-		case <-s.detach:
+		case <-s.console.detach:
 			s.background()
-		case <-s.front.Gone():
+		case <-s.console.front.Gone():
 			s.frontGone()
-		case <-s.front.Jobs():
-			s.follow()
-		case v := <-s.visitors:
-			s.welcome(v)
+		case <-s.console.front.Jobs():
+			s.console.follow()
+		case v := <-s.console.visitors:
+			s.console.welcome(v)
 		case <-s.requests.resized:
-			s.resize()
-		case text := <-s.notes:
-			s.note("%s", text)
+			s.console.resize()
+		case text := <-s.console.notes:
+			s.console.note("%s", text)
 		}
 		if why != "" && s.request(why, person) {
 			return nil
@@ -96,7 +96,7 @@ func (s *session) request(why string, person bool) (forced bool) {
 			s.patience = s.stopLimit()
 			s.limit, s.again = time.After(s.patience), time.After(askAgain)
 		}
-		s.note("%s: asking the guest to stop; once more forces it", why)
+		s.console.note("%s: asking the guest to stop; once more forces it", why)
 	}
 	return false
 }
@@ -104,8 +104,8 @@ func (s *session) request(why string, person bool) (forced bool) {
 // timeIsUp ends the VMM by force, and reports that, unless the guest could not
 // hear for a while and has some time left since.
 func (s *session) timeIsUp() bool {
-	if rest := s.StopTimeout - s.patience; rest > 0 && !s.stalled.Load() { // it goes on by now
-		s.patience, s.limit = s.StopTimeout, time.After(rest)
+	if rest := s.m.StopTimeout - s.patience; rest > 0 && !s.stalled.Load() { // it goes on by now
+		s.patience, s.limit = s.m.StopTimeout, time.After(rest)
 		return false
 	}
 	s.force(instance.StatusTimeLimit, fmt.Sprintf("the guest did not stop within %v", s.patience))
@@ -116,23 +116,23 @@ func (s *session) timeIsUp() bool {
 // once; that it cannot be reached yet only to who wants to know more.
 func (s *session) askGuest() {
 	s.wake()
-	err := s.vmm.Stop()
+	err := s.m.vmm.Stop()
 	var refused vmm.Refusal
 	switch {
 	case errors.As(err, &refused):
 		s.refused.Do(func() {
-			s.tell("%s does not ask the guest to stop: %s; it is told to every %v, and ends by force after %v, or at once when you ask again",
-				s.kind.Name, refused, askAgain, s.StopTimeout)
+			s.console.tell("%s does not ask the guest to stop: %s; it is told to every %v, and ends by force after %v, or at once when you ask again",
+				s.m.kind.Name, refused, askAgain, s.m.StopTimeout)
 		})
-	case err != nil && s.Verbose:
-		s.tell("stop: %v", err)
+	case err != nil && s.m.Verbose:
+		s.console.tell("stop: %v", err)
 	}
 }
 
 // force ends the VMM as pulling the plug would.
 func (s *session) force(status int, why string) {
 	s.forced = status
-	s.note("%s: ending %s by force", why, s.process.Name)
+	s.console.note("%s: ending %s by force", why, s.process.Name)
 	s.pullPlug()
 }
 
@@ -144,7 +144,7 @@ const haltTime = 2 * time.Second
 func (s *session) pullPlug() {
 	refused := make(chan error, 1)
 	go func() {
-		if err := s.vmm.Halt(); err != nil {
+		if err := s.m.vmm.Halt(); err != nil {
 			refused <- err
 		}
 	}()
@@ -155,7 +155,7 @@ func (s *session) pullPlug() {
 	}
 	// On macOS the exit of a session's leader waits until what it printed has been
 	// read (xnu, bsd/kern/kern_exit.c, ttywait).
-	defer time.AfterFunc(drained, func() { s.output.RemoveBusy(nil) }).Stop()
+	defer time.AfterFunc(drained, func() { s.console.output.RemoveBusy(nil) }).Stop()
 	s.process.End()
 }
 
@@ -170,25 +170,4 @@ func (s *session) helperFailed(h *child.Process) error {
 	}
 	s.process.End()
 	return s.failure(h)
-}
-
-// tell has something said by the goroutine that waits for the VM's end, to which
-// the terminal belongs.
-func (s *session) tell(format string, args ...any) { s.notes <- fmt.Sprintf(format, args...) }
-
-// note says something while the terminal may be raw: it starts a line of its
-// own. A visitor's terminal is not where messages go, so it gets a copy. Nobody
-// waits until it is said.
-func (s *session) note(format string, args ...any) {
-	terminal, visiting := s.terminal, s.visiting
-	s.voice.say(func() {
-		if !visiting {
-			terminal.Beside(func() { s.Say(format, args...) })
-			return
-		}
-		s.Say(format, args...)
-		if terminal.IsRaw() {
-			terminal.Line("nixvf-boot: " + fmt.Sprintf(format, args...))
-		}
-	})
 }
