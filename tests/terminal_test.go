@@ -132,7 +132,13 @@ func (s *screen) text() string {
 // expect waits until want stands on the screen, and clears it up to there.
 func (s *screen) expect(want string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	s.expectWithin(want, patience)
+}
+
+// expectWithin is expect for what takes its time.
+func (s *screen) expectWithin(want string, wait time.Duration) {
+	s.t.Helper()
+	for deadline := time.Now().Add(wait); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		s.mu.Lock()
 		if i := bytes.Index(s.seen.Bytes(), []byte(want)); i >= 0 {
 			s.seen.Next(i + len(want))
