@@ -54,8 +54,9 @@ func (m *machine) tellReadOnly() {
 	}
 }
 
-// checkStore reports files in the store that would be written to: those that
-// are to be made there, and disk images that the guest may write to.
+// checkStore reports files in the store, or in Nix's state, that would be written
+// to: those that are to be made there, and disk images that the guest may write
+// to.
 func (m *machine) checkStore() error {
 	paths := m.logs()
 	for _, d := range m.images() {
@@ -78,35 +79,41 @@ func (m *machine) checkStore() error {
 	slices.Sort(paths)
 	var errs []error
 	for _, path := range slices.Compact(paths) {
-		if inStore(path) && !m.UnsafeStore {
-			err := fmt.Errorf("%s: the VM would write to the store there", path)
+		if (inStore(path) || inside(path, nixState)) && !m.UnsafeStore {
+			err := fmt.Errorf("%s: the VM would write to the store there, or to what Nix knows of it", path)
 			errs = append(errs, fault.Hint(err, "a disk image is attached without that by readonly, as in --device virtio-blk,path=PATH,readonly"))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// storeBehind returns what of the store a guest could write to through a shared
-// directory, which is in the store or has the store in it, and why; no reason
-// when it could not. What lies above the store counts: who may write there can
-// put another store in its place.
+// nixState is where Nix has its database and its roots. Who writes there decides
+// what the store is.
+const nixState = "/nix/var/nix"
+
+// storeBehind returns what of the store, or of Nix's state, a guest could write
+// to through a shared directory, which is in it or has it in it, and why; no
+// reason when it could not. What lies above counts: who may write there can put
+// another store in its place.
 func (m *machine) storeBehind(dir string) (at, reason string) {
-	if inStore(dir) {
-		return dir, m.whyWritable(dir)
-	}
-	for _, at := range m.storePath(dir) {
-		if reason := m.whyWritable(at); reason != "" {
-			return at, reason
+	for _, top := range []string{bootdoc.StoreDir, nixState} {
+		paths := pathUp(top, dir)
+		if inside(dir, top) {
+			paths = []string{dir}
+		}
+		for _, at := range paths {
+			if reason := m.whyWritable(at); reason != "" {
+				return at, reason
+			}
 		}
 	}
 	return "", ""
 }
 
-// storePath returns the directories from the store up to dir, none when the
-// store is not in it.
-func (m *machine) storePath(dir string) []string {
+// pathUp returns the directories from at up to dir, none when at is not in it.
+func pathUp(at, dir string) []string {
 	top, err := os.Stat(dir)
-	at, missing := filepath.EvalSymlinks(bootdoc.StoreDir)
+	at, missing := filepath.EvalSymlinks(at)
 	if err != nil || missing != nil {
 		return nil
 	}
@@ -159,18 +166,22 @@ func existing(path string) string {
 }
 
 // inStore reports whether a directory, by whatever name, is the Nix store or in
-// it. Files are compared, not names: on a file system that does not tell upper
-// case from lower case one directory has many.
-func inStore(dir string) bool {
+// it.
+func inStore(dir string) bool { return inside(dir, bootdoc.StoreDir) }
+
+// inside reports whether a directory, by whatever name, is top or in it. Files
+// are compared, not names: on a file system that does not tell upper case from
+// lower case one directory has many.
+func inside(dir, top string) bool {
 	if cwd, err := os.Getwd(); err == nil && !filepath.IsAbs(dir) {
 		dir = cwd + "/" + dir // as it stands: "link/.." is above where the link leads
 	}
 	dir = existing(dir)
-	store, missing := os.Stat(bootdoc.StoreDir)
+	store, missing := os.Stat(top)
 	for ; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		switch {
-		case dir == bootdoc.StoreDir, missing == nil && err == nil && os.SameFile(store, info):
+		case dir == top, missing == nil && err == nil && os.SameFile(store, info):
 			return true
 		case dir == filepath.Dir(dir):
 			return false
