@@ -50,15 +50,27 @@
       tool =
         pkgs: name: attrs:
         goPackage pkgs (
-          {
+          attrs
+          // {
             pname = name;
             subPackages = [ "cmd/${name}" ];
-          }
-          // attrs
-          // {
+            nativeBuildInputs = [ pkgs.installShellFiles ] ++ attrs.nativeBuildInputs or [ ];
+            postInstall = reference pkgs name + attrs.postInstall or "";
             meta = meta // attrs.meta // { mainProgram = name; };
           }
         );
+
+      # The manual page and the completions, which the tool prints itself.
+      reference =
+        pkgs: name:
+        lib.optionalString (pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform) ''
+          for kind in man bash zsh fish; do
+            $out/bin/${name} --generate $kind >$kind
+          done
+          mv man ${name}.1
+          installManPage ${name}.1
+          installShellCompletion --cmd ${name} --bash bash --zsh zsh --fish fish
+        '';
 
       meta = {
         homepage = "https://github.com/nixvf/nixvf";

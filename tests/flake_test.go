@@ -154,6 +154,9 @@ func TestFlakePackages(t *testing.T) {
 	if got, want := strings.TrimSpace(string(out)), "nixvf-args "+build.Version; got != want {
 		t.Errorf("--version: %q, want %q (%v)", got, want, err)
 	}
+	var install string
+	f.eval(t, &install, "packages.x86_64-linux.nixvf-args", "tool: tool.postInstall")
+	installsReference(t, tool, build.Version, install)
 
 	for system, programs := range map[string][]string{
 		"aarch64-darwin": {"vfkit"},
@@ -167,6 +170,33 @@ func TestFlakePackages(t *testing.T) {
 				t.Errorf("%s: no %s in %q", system, program, wrap)
 			}
 		}
+	}
+}
+
+// installsReference runs what a package does after its tool is installed, with
+// stand-ins for the two functions of nixpkgs' installShellFiles.
+func installsReference(t *testing.T, tool, version, install string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/bin", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(tool, dir+"/bin/nixvf-args"); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("bash", "-euc", `installManPage() { head -n 1 "$@"; }
+installShellCompletion() { echo "$@"; head -qn 1 bash zsh fish; }
+`+install)
+	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "out="+dir)
+	out, err := cmd.CombinedOutput()
+	want := `.TH NIXVF\-ARGS 1 "" "nixvf ` + version + `" nixvf
+--cmd nixvf-args --bash bash --zsh zsh --fish fish
+# Completion of nixvf-args for bash, made by nixvf-args --generate bash
+#compdef nixvf-args
+# Completion of nixvf-args for fish, made by nixvf-args --generate fish
+`
+	if err != nil || string(out) != want {
+		t.Errorf("%v: %s\nwant %s", err, out, want)
 	}
 }
 

@@ -15,7 +15,12 @@ import (
 )
 
 const about = `Read a boot document, print the launch document: vfkit's command line, and what must be there before
-it can run. Nothing is created and nothing started.
+it can run. Nothing is created and nothing started. What stands behind -- goes to vfkit.
+
+Paths may hold shell variables, among them $NIXVF_STATE, the VM's state directory, and $TMPDIR, its run
+directory.
+
+Examples:
 
 The pipeline, with some settings of the flake's VM overridden:
 
@@ -33,15 +38,17 @@ Only the command: to paste, and to run as it is:
 
     nixvf-args --console vm.log --format null < boot.json | xargs -0 vfkit
 
-What stands behind -- goes to vfkit:
+A device that only vfkit knows:
 
     nixvf-args < boot.json -- --device usb-mass-storage,path=/tmp/install.iso,readonly
 
-Paths may hold shell variables, among them $NIXVF_STATE, the VM's state directory, and $TMPDIR, its run
-directory.
-
 Environment: NIXVF_ID, NIXVF_KERNEL_PARAMS, and as with NixOS's run-nixos-vm NIX_DISK_IMAGE, SHARED_DIR,
-USE_TMPDIR with TMPDIR, QEMU_KERNEL_PARAMS, QEMU_NET_OPTS (hostfwd and restrict), NIX_SSL_CERT_FILE.
+USE_TMPDIR with TMPDIR, QEMU_KERNEL_PARAMS, QEMU_NET_OPTS (hostfwd and restrict), NIX_SSL_CERT_FILE;
+XDG_STATE_HOME, under which the VM's state directory is.
+
+Files:
+
+    ~/.local/state/nixvf/ID   the VM's state directory, with its root disk
 
 Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 

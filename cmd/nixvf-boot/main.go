@@ -15,6 +15,16 @@ are. At a terminal the VM's console is there, although stdin was the document:
 every key goes to the guest, "ctrl-] ." stops it, once more forces it, and
 "ctrl-] d" leaves it running in the background.
 
+The input is the JSON of nixvf-args, a JSON array of vfkit's arguments, or the
+arguments themselves, one a line or NUL-terminated. INT, TERM and HUP ask the
+guest to shut down. Not at a terminal, the guest gets no input but --input's.
+What the VMM says is in its own log, which -v names. A VM is known by its id, by
+a beginning that no other one has, or by its configuration's name.
+
+The flags of a start are those of "nixvf-boot boot --help".
+
+Examples:
+
 	nixvf-eval .#darwinVM | nixvf-args | nixvf-boot
 	nixvf-boot <launch.json
 	nixvf-boot --input FILE <launch.json >console.log
@@ -24,18 +34,20 @@ every key goes to the guest, "ctrl-] ." stops it, once more forces it, and
 	nixvf-boot --dry-run <launch.json
 	nixvf-boot check
 
-The input is the JSON of nixvf-args, a JSON array of vfkit's arguments, or the
-arguments themselves, one a line or NUL-terminated. INT, TERM and HUP ask the
-guest to shut down. Not at a terminal, the guest gets no input but --input's.
-What the VMM says is in its own log, which -v names. A VM is known by its id, by
-a beginning that no other one has, or by its configuration's name.
+Environment: PATH, where vfkit, QEMU and virtiofsd are looked for; XDG_STATE_HOME,
+XDG_CACHE_HOME, XDG_RUNTIME_DIR and TMPDIR, for the places below; and what a path
+in the document names.
+
+Files:
+
+	~/.local/state/nixvf/ID       a VM: its root disk, logs, links that keep its system
+	~/.local/state/nixvf/ID/run   its sockets, and what else lives as long as it runs
+	~/.cache/nixvf                what can go at any time
 
 Exit status: 0 the guest shut down, or the VM runs in the background; 1 failure,
 or a panic of the guest's kernel; 2 wrong usage; 124 the guest did not stop within
 --stop-timeout; 125 it was forced by asking twice; 128+N signal N ended the VMM, or
-nixvf-boot before the VM ran; any other is the VMM's.
-
-The flags of a start are those of "nixvf-boot boot --help".`
+nixvf-boot before the VM ran; any other is the VMM's.`
 
 type grammar struct {
 	Boot     bootCommand     `cmd:"" default:"withargs" help:"Run the VM of the launch document on stdin; without a command, nixvf-boot does just that."`

@@ -23,7 +23,8 @@ import (
 )
 
 type listCommand struct {
-	JSON bool `name:"json" help:"Print a JSON array, with all that is known."`
+	JSON  bool `name:"json" xor:"form" help:"Print a JSON array, with all that is known."`
+	Quiet bool `short:"q" xor:"form" help:"Print the ids alone, a line each."`
 }
 
 func (l *listCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
@@ -32,8 +33,11 @@ func (l *listCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
 		return err
 	}
 	out := instance.Text(vms)
-	if l.JSON {
+	switch {
+	case l.JSON:
 		out, err = bootdoc.Indent(vms)
+	case l.Quiet:
+		out = instance.IDs(vms)
 	}
 	t.Print(out)
 	return err

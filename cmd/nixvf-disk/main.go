@@ -20,33 +20,48 @@ import (
 const about = `Make a disk image: a raw, sparse file that holds an empty ext4 file system. An image that
 exists is never touched, whatever it holds.
 
-With a path, that image, for any use:
-
-  nixvf-disk --size 20G --label nixos root.raw
-
-Without, as a stage of the pipeline: read a boot document, make the root disk that it describes, and
-the image of its store, if there is none, and pass the document on unchanged. (nixvf-boot does so too;
-here it is done early.)
-
-  nixvf-eval .#darwinVM | nixvf-disk | nixvf-args | nixvf-boot
+With a path, it is that image, for any use. Without, nixvf-disk is a stage of the pipeline: it reads a
+boot document, makes the root disk that it describes, and the image of its store, if there is none, and
+passes the document on unchanged. (nixvf-boot does so too; here it is done early.)
 
 With --grow, an image is enlarged. The file system in it grows when the guest resizes it: NixOS does
 so at its next boot with fileSystems."/".autoResize, which nixvf's module sets. It never shrinks, and
-the image of a running VM is refused. A VM's own root disk is ~/.local/state/nixvf/ID/NAME.raw.
+the image of a running VM is refused.
+
+With --store, an image of the Nix store is made: a read-only EROFS file system, labelled nix-store,
+with the store paths that are given and all that they need, and nothing else of the host. A VM with
+virtualisation.useNixStoreImage has such an image, which all VMs of the same closure share. What no VM
+was started with last goes after a day, or at once with --store --prune.
+
+Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024; 1T is the largest.
+
+Examples:
+
+An image for any use, and the same one made larger:
+
+  nixvf-disk --size 20G --label nixos root.raw
 
   nixvf-disk --grow 40G root.raw
 
-With --store, an image of the Nix store is made: a read-only EROFS file system, labelled nix-store,
-with the store paths that are given and all that they need, and nothing else of the host.
+The pipeline:
+
+  nixvf-eval .#darwinVM | nixvf-disk | nixvf-args | nixvf-boot
+
+Images of the Nix store:
 
   nixvf-disk --store store.img ./result /nix/store/...-hello
 
-A VM with virtualisation.useNixStoreImage has such an image, which is kept in ~/.cache/nixvf/stores for
-all VMs of the same closure. What no VM was started with last goes after a day, or at once with
-
   nixvf-disk --store --prune
 
-Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024; 1T is the largest.`
+Environment: NIXVF_ID (as --id), NIX_DISK_IMAGE, the root disk's path in the pipeline, XDG_STATE_HOME
+and XDG_CACHE_HOME.
+
+Files:
+
+  ~/.local/state/nixvf/ID/NAME.raw   the root disk of a VM
+  ~/.cache/nixvf/stores              images of the store
+
+Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 type command struct {
 	Paths  []string  `arg:"" optional:"" name:"path" help:"Image to make; without one, a boot document is read from stdin."`

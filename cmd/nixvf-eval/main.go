@@ -14,10 +14,14 @@ import (
 
 const about = `Build a NixOS configuration of a flake and print how to boot it, as JSON on stdout.
 
-    nixvf-eval .#darwinVM | nixvf-args | nixvf-boot
-
 FLAKE is a directory or what else nix takes, like github:owner/repository. NAME is one of its
 nixosConfigurations; it can be left out when there is only one. The flake stays as it is.
+
+What stands behind -- goes to nix. Nix's messages and progress are on stderr.
+
+Examples:
+
+    nixvf-eval .#darwinVM | nixvf-args | nixvf-boot
 
     nixvf-eval                         the only configuration of the flake here
     nixvf-eval ~/machines#web          another directory
@@ -27,16 +31,18 @@ nixosConfigurations; it can be left out when there is only one. The flake stays 
     nixvf-eval . --id second           a second VM of the same configuration
     nixvf-eval . -- --override-input nixpkgs ~/nixpkgs
 
-What stands behind -- goes to nix. Nix's messages and progress are on stderr. Links in the VM's state
-directory (~/.local/state/nixvf/ID/roots) keep the system from garbage collection.
-
 Environment: NIXVF_ID (as --id), XDG_STATE_HOME, XDG_CACHE_HOME, and nix's own variables.
+
+Files:
+
+    ~/.local/state/nixvf/ID/roots   links that keep the VM's system from garbage collection
+    ~/.cache/nixvf                  what is remembered of evaluations; it can go at any time
 
 Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 type flags struct {
 	Flake   string `arg:"" optional:"" default:"." name:"FLAKE#NAME" help:"The flake and the configuration's name (${default})."`
-	Query   string `placeholder:"PATH" help:"Print only what this gjson path finds in the document; build the system only for what depends on that."`
+	Query   string `placeholder:"QUERY" help:"Print only what this gjson path finds in the document; build the system only for what depends on that."`
 	OutLink string `placeholder:"PATH" help:"Make one more link to the system, here."`
 	NoLink  bool   `help:"Make no links in the state directory."`
 	NoBuild bool   `help:"Print the settings and build nothing."`

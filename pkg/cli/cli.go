@@ -55,6 +55,8 @@ type Tool struct {
 type Common struct {
 	Verbose bool             `short:"v" help:"Say more on stderr."`
 	Version kong.VersionFlag `help:"Print the version."`
+
+	Generate generate `hidden:"" enum:",man,bash,zsh,fish" default:""`
 }
 
 // Main runs a command and ends the process. grammar is a pointer to kong's

@@ -38,6 +38,15 @@ func Text(vms []VM) []byte {
 	return b.Bytes()
 }
 
+// IDs returns the ids of VMs, a line each.
+func IDs(vms []VM) []byte {
+	var b bytes.Buffer
+	for _, v := range vms {
+		fmt.Fprintln(&b, v.ID)
+	}
+	return b.Bytes()
+}
+
 // printable drops what is no text: a record could hold anything.
 func printable(r rune) rune {
 	if !unicode.IsPrint(r) {

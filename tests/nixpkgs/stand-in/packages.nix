@@ -25,6 +25,7 @@ lib.genAttrs (
     "findutils"
     "go"
     "gopls"
+    "installShellFiles"
     "jq"
     "makeBinaryWrapper"
     "nix"
@@ -36,9 +37,12 @@ lib.genAttrs (
   ++ lib.optional isLinux "virtiofsd"
 ) (name: fake name { })
 // {
-  stdenv.hostPlatform = {
-    inherit system isDarwin isLinux;
-    isAarch64 = lib.hasPrefix "aarch64" system;
+  stdenv = {
+    buildPlatform.canExecute = platform: platform.system == system;
+    hostPlatform = {
+      inherit system isDarwin isLinux;
+      isAarch64 = lib.hasPrefix "aarch64" system;
+    };
   };
 
   buildGoModule =
