@@ -120,7 +120,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if err != nil {
 		return 1, err
 	}
-	if err := errors.Join(m.takeDisks(locks), m.shares.unchanged(), m.seeShares()); err != nil {
+	if err := errors.Join(m.takeDisks(locks), m.shares.unchanged(), m.seeShares(), m.checkNames()); err != nil {
 		return 1, err
 	}
 	m.saySmaller()

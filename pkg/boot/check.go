@@ -40,7 +40,7 @@ func (m *machine) check(ctx context.Context) error {
 	for _, f := range m.doc.Files {
 		errs = append(errs, usable("files", f.From))
 	}
-	errs = append(errs, m.checkCredentials(), m.checkInput(), m.vmm.CheckPlan(), m.checkWrites(), m.checkStore(), <-vmmErr)
+	errs = append(errs, m.checkCredentials(), m.checkInput(), m.vmm.CheckPlan(), m.checkWrites(), m.checkStore(), m.checkNames(), <-vmmErr)
 	return errors.Join(errs...)
 }
 

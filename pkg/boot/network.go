@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/crc-org/vfkit/pkg/config"
+	"golang.org/x/sys/unix"
 
 	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/vfkit"
@@ -76,7 +77,7 @@ func (m *machine) startNetwork() (*ownNetwork, error) {
 	if len(m.cards) == 0 {
 		return nil, nil
 	}
-	log, err := os.OpenFile(m.place.Log("network"), os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o600)
+	log, err := os.OpenFile(m.place.Log("network"), os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/fault"
@@ -159,7 +161,7 @@ func (s *session) noteFailure(h *child.Process) {
 // openLog returns the log file of a process, emptied at the first use.
 func (s *session) openLog(name string) (*os.File, error) {
 	path := s.m.place.Log(name)
-	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND | unix.O_NOFOLLOW
 	for _, f := range s.logs {
 		if f.Name() == path {
 			return f, nil

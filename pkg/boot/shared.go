@@ -10,13 +10,20 @@ import (
 	"strings"
 
 	"github.com/crc-org/vfkit/pkg/config"
+
+	"github.com/nixvf/nixvf/pkg/fault"
 )
 
 // sharedPart splits the path of a file at the first directory on its way that the
 // VM shares: what comes after that may be the guest's links. There is no share
 // when the file is in none.
 func (m *machine) sharedPart(path string) (share *config.VirtioFs, top, rest string) {
-	shares := config.FilterDevices[*config.VirtioFs](m.vm)
+	tops := map[string]*config.VirtioFs{}
+	for _, d := range config.FilterDevices[*config.VirtioFs](m.vm) {
+		if top, err := filepath.EvalSymlinks(d.SharedDir); err == nil && tops[top] == nil {
+			tops[top] = d
+		}
+	}
 	dirs := []string{filepath.Dir(path)}
 	for dirs[0] != filepath.Dir(dirs[0]) {
 		dirs = slices.Insert(dirs, 0, filepath.Dir(dirs[0]))
@@ -26,13 +33,8 @@ func (m *machine) sharedPart(path string) (share *config.VirtioFs, top, rest str
 		if err != nil {
 			return nil, "", ""
 		}
-		for _, d := range shares {
-			top, err := filepath.EvalSymlinks(d.SharedDir)
-			if err != nil {
-				continue
-			}
-			in, err := filepath.Rel(top, real)
-			if err == nil && filepath.IsLocal(in) {
+		for top, d := range tops {
+			if in, err := filepath.Rel(top, real); err == nil && filepath.IsLocal(in) {
 				after, _ := filepath.Rel(dir, path)
 				return d, top, filepath.Join(in, after)
 			}
@@ -64,8 +66,50 @@ func (m *machine) openShared(path string, flag int) (*os.File, error) {
 // link of the guest's.
 func (m *machine) checkSharedLog(path string) error {
 	share, _, _ := m.sharedPart(path)
-	if share == nil || path == m.wanted.LogFile || m.kind.ReadOnlyShares && m.readOnly(share.MountTag, share.SharedDir) {
+	if share == nil || path == m.wanted.LogFile || !m.guestWrites(share) {
 		return nil
 	}
 	return fmt.Errorf("console log %s: it is in share %q, where the guest may put a link in its place: name a file outside", path, share.MountTag)
+}
+
+// guestWrites reports whether root in the guest may write to a share.
+func (m *machine) guestWrites(share *config.VirtioFs) bool {
+	return !m.kind.ReadOnlyShares || !m.readOnly(share.MountTag, share.SharedDir)
+}
+
+// checkNames reports files that this VM uses in a share, where a link leads
+// outside: an earlier guest may have put it there, for this one to get at what
+// is no business of its.
+func (m *machine) checkNames() error {
+	errs := []error{m.checkName("state directory", m.place.Dir), m.checkName("--input", m.InputFile)}
+	if linux, ok := m.vm.Bootloader.(*config.LinuxBootloader); ok {
+		errs = append(errs, m.checkName("kernel", linux.VmlinuzPath), m.checkName("initrd", linux.InitrdPath))
+	}
+	for _, d := range m.images() {
+		errs = append(errs, m.checkName("disk", d.ImagePath))
+	}
+	for _, d := range m.doc.Directories {
+		errs = append(errs, m.checkName("directory", d.Path))
+	}
+	for _, f := range m.doc.Files {
+		errs = append(errs, m.checkName("files", f.From), m.checkName("files", f.To))
+	}
+	return errors.Join(errs...)
+}
+
+// checkName is checkNames for one path. What is not there yet is made without
+// following a link.
+func (m *machine) checkName(what, path string) error {
+	if path == "" {
+		return nil
+	}
+	share, top, _ := m.sharedPart(path)
+	if share == nil || !m.guestWrites(share) {
+		return nil
+	}
+	if in, err := filepath.Rel(top, existing(path)); err == nil && filepath.IsLocal(in) {
+		return nil
+	}
+	err := fmt.Errorf("%s: %s: a link leads out of share %q, to which the guest may write", what, path, share.MountTag)
+	return fault.Hint(err, "where the link is yours, name the file by its own path")
 }

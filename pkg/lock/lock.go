@@ -74,7 +74,7 @@ func Take(path string) (*Lock, error) {
 // Look returns who has the lock at path, nil when nobody has it. It tries the
 // lock for a moment, which [Take] waits out.
 func Look(path string) (*HeldError, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -92,7 +92,7 @@ func Look(path string) (*HeldError, error) {
 // tryTake is Take without patience.
 func tryTake(path string) (*Lock, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return nil, err
 		}
