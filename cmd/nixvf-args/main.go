@@ -69,6 +69,7 @@ type flags struct {
 	GUI          *bool           `name:"gui" negatable:"" help:"Open a window with the guest's display; under vfkit the VM runs on when it is closed."`
 	Rosetta      *bool           `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
 	Vsock        []vfkit.Port    `sep:"none" placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`
+	Store        string          `placeholder:"share|image" help:"Where the guest has its store from: the host's, shared, or an image of its system's closure, and nothing else of the host's (default: as the configuration says)."`
 	KernelParams []string        `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter; repeatable ($NIXVF_KERNEL_PARAMS)."`
 }
 

@@ -48,6 +48,9 @@ func (m *machine) prepare(ctx context.Context) (*made, error) {
 	for _, d := range m.doc.Disks {
 		errs = append(errs, done.disk(ctx, d))
 	}
+	if len(m.doc.Images) == 0 {
+		errs = append(errs, storeimage.Drop(m.place))
+	}
 	for _, i := range m.doc.Images {
 		errs = append(errs, m.storeImage(ctx, i))
 	}

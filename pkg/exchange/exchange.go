@@ -42,6 +42,10 @@ func HandOver(ctx context.Context, vm place.VM, n *nix.Nix, paths []string) erro
 	if _, err := os.Lstat(dir); err != nil {
 		return shared(err)
 	}
+	if _, err := os.Lstat(vm.StoreImage()); err == nil {
+		err := fmt.Errorf("%s: the guest's store is an image, which has nothing new in it", vm.ID)
+		return fault.Hint(err, "additionalPaths in the configuration, and the next start, put paths into it")
+	}
 	closure, err := n.Closure(ctx, absolute)
 	if err != nil {
 		return err

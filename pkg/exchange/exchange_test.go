@@ -1,10 +1,26 @@
 package exchange
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/nixvf/nixvf/pkg/nix"
+	"github.com/nixvf/nixvf/pkg/place"
 )
+
+// A guest with an image of its store is told of no path that is not in it.
+func TestHandOverToImage(t *testing.T) {
+	vm := place.VM{ID: "web", Dir: t.TempDir()}
+	if err := errors.Join(os.MkdirAll(filepath.Join(vm.Run(), "xchg"), 0o700), os.Symlink("/cache/x.img", vm.StoreImage())); err != nil {
+		t.Fatal(err)
+	}
+	err := HandOver(t.Context(), vm, &nix.Nix{}, []string{"/nix/store/x"})
+	if want := "web: the guest's store is an image, which has nothing new in it"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
 
 // TestPut has a guest put something in the file's place.
 func TestPut(t *testing.T) {

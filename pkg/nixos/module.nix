@@ -125,8 +125,8 @@ in
         "virtio_blk"
         "virtio_pci"
         "overlay"
-      ]
-      ++ lib.optional cfg.useNixStoreImage "erofs";
+        "erofs"
+      ];
       boot.initrd.kernelModules = [ "virtio_console" ];
       boot.kernelParams = lib.mkMerge [
         # A kernel that panics waits for ever otherwise, with a core at 100 %. First,
@@ -247,6 +247,61 @@ in
       systemd.services.register-nix-paths.script = mkNixvfOverride ''
         # nixvf-nix-database has loaded it
       '';
+    })
+
+    # An image can come in the place of the share that the system was made for, at a
+    # start: nixvf.store=image on the kernel's command line.
+    (lib.mkIf (!cfg.useNixStoreImage && !config.boot.initrd.systemd.enable) {
+      boot.initrd.postDeviceCommands = lib.mkAfter ''
+        case " $(cat /proc/cmdline) " in
+          *" nixvf.store=image "*)
+            # Stage 1 calls it for each file system.
+            mount() {
+              case "$*" in
+                "$targetRoot/nix/.ro-store") (
+                  ROOT=$targetRoot
+                  ${builtins.readFile ./store-image.sh}
+                  ) ;;
+                *) command mount "$@" ;;
+              esac
+            }
+            ;;
+        esac
+      '';
+    })
+    (lib.mkIf (!cfg.useNixStoreImage && config.boot.initrd.systemd.enable) {
+      boot.initrd.systemd = {
+        units."sysroot-nix-.ro\\x2dstore.mount" = {
+          overrideStrategy = "asDropin";
+          text = ''
+            [Unit]
+            ConditionKernelCommandLine=!nixvf.store=image
+          '';
+        };
+        services.nixvf-store-image = mkUnit {
+          description = "Image of the store";
+          wantedBy = [ "sysroot-nix-.ro\\x2dstore.mount" ];
+          before = [
+            "sysroot-nix-.ro\\x2dstore.mount"
+            "shutdown.target"
+          ];
+          conflicts = [ "shutdown.target" ];
+          unitConfig = {
+            DefaultDependencies = false;
+            RequiresMountsFor = "/sysroot";
+            ConditionKernelCommandLine = "nixvf.store=image";
+            ConditionPathIsMountPoint = "!/sysroot/nix/.ro-store";
+          };
+          serviceConfig = {
+            Type = "oneshot";
+            RemainAfterExit = true;
+          };
+          script = ''
+            ROOT=/sysroot
+            ${builtins.readFile ./store-image.sh}
+          '';
+        };
+      };
     })
 
     # What lies above the host's store is prepared before the overlay is mounted.

@@ -21,13 +21,13 @@ let
     xfs = [ "xfs" ];
   };
   drivers = [
+    "erofs"
     "overlay"
     "virtio_blk"
     "virtio_console"
     "virtio_pci"
     "virtiofs"
   ]
-  ++ lib.optional (config.virtualisation.useNixStoreImage or false) "erofs"
   ++ driversOf.${config.fileSystems."/".fsType or ""} or [ ];
   missingDrivers = missing (initrd.availableKernelModules ++ initrd.kernelModules) drivers;
 

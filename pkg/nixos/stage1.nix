@@ -26,6 +26,7 @@ let
     )
     ++ [
       "/dev/disk/by-label/nixos"
+      "/dev/disk/by-label/nix-store"
     ]
     ++ map (serial: "/dev/disk/by-id/virtio-${serial}") serials;
   isOwn = path: lib.elem path ownDisks || lib.hasPrefix "/dev/vd" path;

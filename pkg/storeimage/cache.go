@@ -57,6 +57,15 @@ func Keep(vm place.VM, path string) error {
 	return errors.Join(os.Symlink(path, fresh), os.Rename(fresh, link))
 }
 
+// Drop says that a VM needs no image any more.
+func Drop(vm place.VM) error {
+	err := os.Remove(vm.StoreImage())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // Prune removes the images in the cache that no VM needs: that none was started
 // with last, on which none runs, and that nobody has used for so long. It returns
 // what it has removed.

@@ -86,8 +86,10 @@ func TestPrune(t *testing.T) {
 		t.Error(err)
 	}
 	prune(0, "running.img")
-	if err := os.RemoveAll(vm.Dir); err != nil {
-		t.Error(err)
+	for range 2 {
+		if err := Drop(vm); err != nil {
+			t.Error(err)
+		}
 	}
 	prune(0, "kept.img")
 	prune(0)

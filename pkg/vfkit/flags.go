@@ -29,6 +29,7 @@ type Flags struct {
 	GUI          *bool     // a window for the VM
 	Rosetta      *bool     // Apple's Rosetta for the guest
 	Vsock        []Port    // ports of the guest to reach through sockets
+	Store        string    // bootdoc.StoreShare or bootdoc.StoreImage
 	KernelParams []string  // the last ones of the kernel's command line
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/nixvf/nixvf/pkg/bootdoc"
 )
 
 // MaxCmdline is the longest command line that kernels keep whole, in
@@ -28,6 +30,9 @@ func (b *builder) kernelCommandLine() string {
 	params = append(params, b.param("init", b.boot.Init))
 	if b.boot.RegInfo != "" {
 		params = append(params, b.param("regInfo", b.boot.RegInfo))
+	}
+	if b.storeIsImage() && b.boot.Virtualisation.Store != bootdoc.StoreImage {
+		params = append(params, "nixvf.store=image") // the system is made for the share, and stage 1 goes by this
 	}
 	line := strings.Join(append(params, more...), " ")
 	if len(line) > MaxCmdline {

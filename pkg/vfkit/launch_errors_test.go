@@ -225,7 +225,42 @@ func TestStoreImage(t *testing.T) {
 		t.Errorf("another closure: %v, %v", other, err)
 	}
 	_, err = launch("")
-	if want := "virtualisation.store: an image is made of the document's roots, and it has none"; err == nil || err.Error() != want {
+	if want := "store: an image is made of the document's roots, and it has none"; err == nil || err.Error() != want {
 		t.Errorf("no roots: %v", err)
+	}
+}
+
+// A flag gives a system that is made for the share an image; the other way round
+// it cannot be.
+func TestStoreFlag(t *testing.T) {
+	launch := func(store, flag string) (*launchdoc.Document, error) {
+		doc, _, err := Launch(boot(t, settings(`"store":"`+store+`"`)+`,"roots":["/nix/store/a"]`), Options{Host: host(), Flags: Flags{Store: flag}})
+		return doc, err
+	}
+	tests := []struct {
+		store, flag string
+		image, says bool // what the VM gets, and whether its stage 1 is told
+		want        string
+	}{
+		{store: "share"}, {store: "share", flag: "share"}, {store: "share", flag: "image", image: true, says: true},
+		{store: "image", image: true}, {store: "image", flag: "image", image: true},
+		{store: "image", flag: "share", want: "--store share: the system is made for an image"},
+		{store: "share", flag: "disk", want: `--store: "disk" is neither share nor image`},
+	}
+	for _, tt := range tests {
+		doc, err := launch(tt.store, tt.flag)
+		if tt.want != "" {
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("%+v: %v", tt, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		argv := strings.Join(doc.Argv, " ")
+		if (len(doc.Images) == 1) != tt.image || strings.Contains(argv, "mountTag=nix-store") == tt.image || strings.Contains(argv, " nixvf.store=image") != tt.says {
+			t.Errorf("%+v: %s", tt, argv)
+		}
 	}
 }

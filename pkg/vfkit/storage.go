@@ -46,14 +46,27 @@ func (b *builder) disks() {
 	}
 }
 
+// storeIsImage reports whether the guest has an image of the store, and no share.
+func (b *builder) storeIsImage() bool {
+	return b.Store == bootdoc.StoreImage || b.boot.Virtualisation.Store == bootdoc.StoreImage
+}
+
 // storeImage adds the image of the closure, last: the names of the other disks do
 // not depend on where the store is.
 func (b *builder) storeImage() {
-	if b.boot.Virtualisation.Store != bootdoc.StoreImage {
+	switch b.Store {
+	case "", bootdoc.StoreImage, b.boot.Virtualisation.Store:
+	case bootdoc.StoreShare:
+		err := fmt.Errorf("--store %s: the system is made for an image", b.Store)
+		b.fail(fault.Hint(err, `nixvf.store = "share" in virtualisation.vmVariant makes it for the share`))
+	default:
+		b.fail(field("--store", fmt.Errorf("%q is neither %s nor %s", b.Store, bootdoc.StoreShare, bootdoc.StoreImage)))
+	}
+	if !b.storeIsImage() {
 		return
 	}
 	if len(b.boot.Roots) == 0 {
-		b.fail(errors.New("virtualisation.store: an image is made of the document's roots, and it has none"))
+		b.fail(errors.New("store: an image is made of the document's roots, and it has none"))
 	}
 	path, err := b.Host.StoreImage(b.boot.Roots)
 	b.fail(err)
@@ -114,7 +127,7 @@ func (b *builder) shares() {
 	}
 	shares := map[string]share{}
 	for tag, s := range b.boot.Virtualisation.SharedDirectories {
-		if tag == bootdoc.StoreTag && b.boot.Virtualisation.Store == bootdoc.StoreImage {
+		if tag == bootdoc.StoreTag && b.storeIsImage() {
 			continue
 		}
 		shares[tag] = share{"virtualisation.sharedDirectories." + tag + ".source", s.Source, s.Writable}

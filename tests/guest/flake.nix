@@ -70,6 +70,7 @@
         cp ${./stage-1} root/init
         cp ${./cmdline} root/cmdline
         cp ${./store-layer.sh} root/store-layer.sh
+        cp ${./store-image.sh} root/store-image.sh
         cp -r ${fstab} root/fstab
         chmod +x root/init root/bin/setfattr
         cd root

@@ -93,6 +93,7 @@
       configurations = {
         memory = { };
         disk = vm { virtualisation.writableStoreUseTmpfs = false; };
+        image = vm { virtualisation.useNixStoreImage = true; };
         # Those that do not come up.
         waits = vm { virtualisation.fileSystems."/data" = missing "0"; };
         emergency = vm { virtualisation.fileSystems."/data" = missing "1s"; };

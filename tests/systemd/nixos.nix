@@ -63,6 +63,7 @@ let
 
   stage1 = tree "stage-1" (
     units config.boot.initrd.systemd.services
+    // lib.mapAttrs' (name: unit: lib.nameValuePair "system/${name}.d/overrides.conf" { inherit (unit) text; }) config.boot.initrd.systemd.units
     // coldplug
     // {
       "system/sysroot-run.mount".text = ''
@@ -159,7 +160,12 @@ let
       );
     }
   );
-  nixvfs = services: lib.filter (lib.hasPrefix "nixvf-") (builtins.attrNames services);
+  # But the one that only runs when the host says so.
+  nixvfs =
+    services:
+    lib.filter (name: lib.hasPrefix "nixvf-" name && name != "nixvf-store-image") (
+      builtins.attrNames services
+    );
   isOneshot = service: service.serviceConfig.Type or "" == "oneshot";
   oneshots = builtins.concatMap (
     services: lib.filter (name: isOneshot services.${name}) (nixvfs services)

@@ -125,10 +125,12 @@ in
         availableKernelModules = strings;
         kernelModules = strings;
         extraUtilsCommands = lines;
+        postDeviceCommands = lines;
         postMountCommands = lines;
         systemd.enable = bool (release != "25.11");
         systemd.extraBin = free;
         systemd.services = units;
+        systemd.units = free;
       };
       bootspec.extensions = free;
     };
