@@ -27,14 +27,14 @@ let
       cd $out
       ${builtins.concatStringsSep "\n" (
         imap0 (i: file: ''
-          mkdir -p $(dirname ${file})
+          mkdir -p "$(dirname '${file}')"
           ${
             if files.${file} ? link then
-              "ln -s ${files.${file}.link} ${file}"
+              "ln -s ${files.${file}.link} '${file}'"
             else
-              ''printf %s "$text${toString i}" >${file}; chmod ${
+              ''printf %s "$text${toString i}" >'${file}'; chmod ${
                 if lib.hasPrefix "scripts/" file then "755" else "644"
-              } ${file}''
+              } '${file}' ''
           }
         '') names
       )}
