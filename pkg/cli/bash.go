@@ -58,7 +58,7 @@ func (v value) bash() string {
 // of a flag.
 const bashScript = `# Completion of TOOL for bash, made by TOOL --generate bash
 FUNCTION() {
-  local line=() word glue command flag n=0 cur words files
+  local line=() word glue command flag n=0 cur words files newline=$'\n'
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do # which are split at = and :
     if [[ ${#line[@]} -gt 0 && ($glue || $word == [=:]*) ]]; then
@@ -93,7 +93,7 @@ FUNCTION() {
   esac
   while read -r word; do
     [[ ! $word || $word != "$cur"* ]] || COMPREPLY+=("$word")
-  done <<<"${words// /$'\n'}"
+  done <<<"${words// /$newline}"
   if [[ ! $files ]]; then
     compopt +o default 2>/dev/null
   elif [[ $words ]]; then
