@@ -49,7 +49,7 @@ func TestServices(t *testing.T) {
 
 func checkServices(t *testing.T, sample string, services map[string]service) {
 	t.Helper()
-	want := []string{"2/nixvf-host-files", "2/nixvf-nix-database"}
+	want := []string{"2/nixvf-host-files", "2/nixvf-mounts", "2/nixvf-nix-database"}
 	if sample != "plain-25.11" && sample != "layerOnDisk-25.11" { // whose stage 1 is a script
 		want = append(want, "1/nixvf-store-layer", "1/nixvf-credentials")
 	}

@@ -30,7 +30,7 @@ A document written by hand, and one that was kept:
 
     printf '{"kernel": "/k", "initrd": "/i", "init": "/init", "kernel-params": []}' | nixvf-args
 
-    nixvf-args --share src=~/src --id second < boot.json
+    nixvf-args --share ~/src:/mnt/src --id second < boot.json
 
 Only the command: to paste, and to run as it is:
 
@@ -59,7 +59,7 @@ type flags struct {
 	CPUs         vfkit.CPUs      `name:"cpus" placeholder:"N" help:"Number of virtual CPUs."`
 	Memory       vfkit.MiB       `placeholder:"SIZE" help:"Memory, in MiB or with a unit as in 4G."`
 	Disk         string          `placeholder:"PATH" help:"Root disk, a raw image ($NIX_DISK_IMAGE)."`
-	Shares       vfkit.Shares    `name:"share" placeholder:"TAG=PATH" help:"Share a directory under a mount tag; repeatable."`
+	Shares       vfkit.Shares    `name:"share" placeholder:"[TAG=]PATH[:TARGET][:ro]" help:"Share a directory; the guest mounts it at TARGET by itself, or finds it under its mount tag. Repeatable."`
 	Credentials  vfkit.Files     `name:"credential" placeholder:"NAME=PATH" help:"Give the guest's systemd a file as a credential; it is read when the VM starts. Repeatable."`
 	Net          string          `enum:"nat,none" default:"nat" placeholder:"nat|none" help:"Network (default: nat)."`
 	MAC          vfkit.MAC       `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`

@@ -90,6 +90,7 @@ in
     ./nixvf-options.nix
     ./host-store.nix
     ./machine.nix
+    ./mounts.nix
   ];
 
   # NixOS's file systems make some of their mount options themselves, and those of

@@ -33,29 +33,6 @@ type Flags struct {
 	KernelParams []string  // the last ones of the kernel's command line
 }
 
-// Shares are directories by mount tag; they may hold shell expansions.
-type Shares map[string]string
-
-// UnmarshalText adds the share of one TAG=PATH. A tag is given once, and the
-// store's not at all: the guest does not start without what is there.
-func (s *Shares) UnmarshalText(text []byte) error {
-	tag, path, ok := strings.Cut(string(text), "=")
-	_, twice := (*s)[tag]
-	switch {
-	case !ok || path == "":
-		return fmt.Errorf("%q is not of the form TAG=PATH", text)
-	case tag == bootdoc.StoreTag:
-		return fmt.Errorf("mount tag %q is the store's", tag)
-	case twice:
-		return fmt.Errorf("mount tag %q is given twice", tag)
-	}
-	if *s == nil {
-		*s = Shares{}
-	}
-	(*s)[tag] = path
-	return nil
-}
-
 // Files are paths by the name of the credential that they become; they may hold
 // shell expansions.
 type Files map[string]string

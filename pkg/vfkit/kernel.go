@@ -34,6 +34,7 @@ func (b *builder) kernelCommandLine() string {
 	if b.storeIsImage() && b.boot.Virtualisation.Store != bootdoc.StoreImage {
 		params = append(params, "nixvf.store=image") // the system is made for the share, and stage 1 goes by this
 	}
+	params = append(params, b.mounts()...)
 	line := strings.Join(append(params, more...), " ")
 	if len(line) > MaxCmdline {
 		b.fail(fmt.Errorf("kernel-params: the kernel's command line is %d bytes long, which is more than %d",

@@ -81,7 +81,7 @@ func TestLaunchErrors(t *testing.T) {
 		code         int
 	}{
 		{"commas", settings(`"diskImage":"/a,b.raw","sharedDirectories":{"s":{"source":"/c,d"}}`),
-			Options{Flags: Flags{Shares: Shares{"t": "e,f"}, Console: "g,h"}, Host: host()}, []string{
+			Options{Flags: Flags{Shares: Shares{"t": {Path: "e,f"}}, Console: "g,h"}, Host: host()}, []string{
 				`virtualisation.diskImage: "/a,b.raw"` + comma, `virtualisation.sharedDirectories.s.source: "/c,d"` + comma,
 				`--share t: "/srv/e,f"` + comma, `--console: "/srv/g,h"` + comma}, 2},
 		{"commas in the state directory", settings(`"emptyDiskImages":[1]`), Options{Flags: Flags{Vsock: []Port{1}}, Host: host("XDG_STATE_HOME=/a,b")}, []string{
@@ -89,7 +89,7 @@ func TestLaunchErrors(t *testing.T) {
 		{"expansions", settings(`"diskImage":"$(id)","sharedDirectories":{"s":{"source":"$nope/x"}}`), Options{Host: host()}, []string{
 			`virtualisation.diskImage: "$(id)": command substitution is not allowed here`,
 			`virtualisation.sharedDirectories.s.source: "$nope/x": nope: unbound variable`}, 1},
-		{"tags", "", Options{Flags: Flags{Shares: Shares{"": "/a", "b,c": "/a", strings.Repeat("d", 37): "/a"}}, Host: host()}, []string{
+		{"tags", "", Options{Flags: Flags{Shares: Shares{"": {Path: "/a"}, "b,c": {Path: "/a"}, strings.Repeat("d", 37): {Path: "/a"}}}, Host: host()}, []string{
 			`--share : mount tag "" is not of 1 to 36 bytes`, `--share b,c: mount tag "b,c" holds a comma, which vfkit cannot take`,
 			"--share " + strings.Repeat("d", 37) + `: mount tag "` + strings.Repeat("d", 37) + `" is not of 1 to 36 bytes`}, 2},
 		{"a tag twice", settings(`"rosetta":{"enable":true,"mountTag":"nix-store"}`),
@@ -166,7 +166,7 @@ func FuzzLaunch(f *testing.F) {
 			return
 		}
 		doc, _, err := Launch(boot, Options{
-			Flags: Flags{Shares: Shares{tag: path}, Console: console, Disk: path, KernelParams: []string{params}, Vsock: []Port{1}},
+			Flags: Flags{Shares: Shares{tag: {Path: path}}, Console: console, Disk: path, KernelParams: []string{params}, Vsock: []Port{1}},
 			Host:  host("QEMU_NET_OPTS="+netOpts, "NIXVF_KERNEL_PARAMS="+params, "NIX_SSL_CERT_FILE="+path),
 		})
 		if err != nil {

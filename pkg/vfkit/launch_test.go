@@ -247,7 +247,7 @@ func TestLaunchGolden(t *testing.T) {
 		{boot(t, ""), Options{Host: host()}, golden, nil},
 		{full, Options{
 			Flags: Flags{
-				ID: "two", CPUs: 3, Memory: 2048, Shares: Shares{"home": "~"}, MAC: MAC{0x52, 0x54, 0, 0, 0, 1},
+				ID: "two", CPUs: 3, Memory: 2048, Shares: Shares{"home": {Path: "~"}}, MAC: MAC{0x52, 0x54, 0, 0, 0, 1},
 				Forward: []Forward{
 					{From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 8080}, Guest: bootdoc.Address{Port: 80}},
 					{From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 2222}, Guest: bootdoc.Address{Port: 22}},

@@ -30,7 +30,7 @@ func TestOutside(t *testing.T) {
 			"virtualisation.sharedDirectories.d.source shares /home with the guest, read-only" + here,
 		}},
 		{"shares of the user's", boot(t, settings(`"sharedDirectories":{"a":{"source":"/srv/a"}, "shared":{"source":"\"${SHARED_DIR:-$TMPDIR/xchg}\""}}`)),
-			Options{Flags: Flags{Shares: Shares{"a": "~/.ssh"}}, Host: host("SHARED_DIR=/home/ann/.ssh")}, nil, nil},
+			Options{Flags: Flags{Shares: Shares{"a": {Path: "~/.ssh"}}}, Host: host("SHARED_DIR=/home/ann/.ssh")}, nil, nil},
 		{"disk", boot(t, settings(`"diskImage":"~/.bashrc"`)), Options{Host: host()}, nil,
 			[]string{"virtualisation.diskImage has the guest's disk in /home/ann/.bashrc, writable" + here}},
 		{"disk elsewhere", boot(t, settings(`"diskImage":"./x.raw"`)), Options{Host: host()},

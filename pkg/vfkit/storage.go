@@ -132,9 +132,9 @@ func (b *builder) shares() {
 		}
 		shares[tag] = share{"virtualisation.sharedDirectories." + tag + ".source", s.Source, s.Writable}
 	}
-	for tag, source := range b.Shares {
+	for tag, s := range b.Shares {
 		given, ok := shares[tag]
-		shares[tag] = share{"--share " + tag, source, !ok || given.writable}
+		shares[tag] = share{"--share " + tag, s.Path, !s.ReadOnly && (!ok || given.writable)}
 	}
 	storeFirst := func(a, b string) int {
 		switch bootdoc.StoreTag {

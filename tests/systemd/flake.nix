@@ -58,6 +58,10 @@
       pkgs = import ./stand-in/packages.nix lib system // {
         attr = program "attr" [ "setfattr" ];
         findutils = program "findutils" [ "find" ];
+        util-linux = program "util-linux" [
+          "mount"
+          "mountpoint"
+        ];
         inherit (parts) nix;
         writeShellScriptBin =
           name: text:

@@ -31,6 +31,7 @@ lib.genAttrs (
     "nix"
     "nixfmt-tree"
     "shellcheck"
+    "util-linux"
   ]
   ++ lib.optional isDarwin "vfkit"
   ++ lib.optional isLinux "qemu_kvm"
