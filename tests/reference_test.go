@@ -326,6 +326,7 @@ func TestTabKey(t *testing.T) {
 		{"nixvf-boot sto\tvm\t", "stop vm-1"},
 		{"nixvf-boot hand-over vm\tsomew\tinn\t", "hand-over vm-1 somewhere/inner"},
 		{"nixvf-args --share x=somew\t", "--share x=somewhere"},
+		{"nixvf-args --share somew\t", "--share somewhere"},
 		{"nixvf-args --console pt\t", "--console pty"},
 		{"nixvf-disk somew\t", "somewhere"},
 	}

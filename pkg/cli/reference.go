@@ -61,7 +61,7 @@ type value struct {
 	name  string
 	words []string // the ones that there are, or some of them
 	files bool
-	named bool // NAME=PATH
+	named bool // NAME=PATH, or [NAME=]PATH
 	ids   bool // ids of VMs
 	many  bool
 }
@@ -127,11 +127,12 @@ func newValue(v *kong.Value, name string) value {
 	if name == "" {
 		out.name = strings.ToUpper(v.Name)
 	}
-	for _, kind := range strings.Split(out.name, "|") {
+	plain := strings.NewReplacer("[", "", "]", "", "#", ":").Replace(out.name)
+	for _, kind := range strings.Split(plain, "|") {
 		if _, after, ok := strings.Cut(kind, "="); ok {
 			out.named, kind = true, after
 		}
-		switch kind, _, _ = strings.Cut(strings.ReplaceAll(kind, "#", ":"), ":"); {
+		switch kind, _, _ = strings.Cut(kind, ":"); {
 		case kind == "PATH" || kind == "FILE" || kind == "DIRECTORY" || kind == "FLAKE":
 			out.files = true
 		case kind == "ID":

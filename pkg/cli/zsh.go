@@ -84,7 +84,7 @@ _nixvf_ids() {
   compadd -a ids
 }
 
-_nixvf_named_file() { compset -P '*=' && _files }
+_nixvf_named_file() { compset -P '*='; _files }
 
 FUNCTION() {
   local curcontext=$curcontext state state_descr ret=1
