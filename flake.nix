@@ -118,9 +118,9 @@
           ];
           text = ''
             usage='usage: nixvf FLAKE[#NAME] [OPTION OF nixvf-args]... [-- OPTION OF nix...]
-                   nixvf list | attach | stop | wait | log | remove | hand-over | check, as with nixvf-boot'
+                   nixvf list | attach | ssh | ssh-config | stop | wait | log | remove | hand-over | check, as with nixvf-boot'
             case ''${1:-} in
-              list | attach | stop | wait | log | remove | hand-over | check) exec nixvf-boot "$@" ;;
+              list | attach | ssh | ssh-config | stop | wait | log | remove | hand-over | check) exec nixvf-boot "$@" ;;
               -h | --help)
                 echo "$usage"
                 exit

@@ -20,7 +20,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "roots", "sockets", "storeimage", "vfkit", "vmm"},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "roots", "sockets", "ssh", "storeimage", "vfkit", "vmm"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},
@@ -49,6 +49,7 @@ var edges = map[string][]string{
 	"rootdisk":   {"bootdoc", "disk", "lock", "place"},
 	"roots":      {"bootdoc", "fault", "identity", "nix", "place"},
 	"sockets":    {"place"},
+	"ssh":        {"place", "sockets"},
 	"storeimage": {"bootdoc", "casehack", "disk", "erofs", "evalcache", "lock", "nix", "place"},
 	"strictjson": {},
 	"vfkit":      {"bootdoc", "fault", "launchdoc", "place"},

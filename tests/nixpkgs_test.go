@@ -320,7 +320,7 @@ func checkSettings(t *testing.T, name string, s inspection) {
 		if text, _ := credentials["text"].(string); credentials["own"] != "~/key" || !strings.HasPrefix(text, "/nix/store/") {
 			t.Errorf("credentials: %v", credentials)
 		}
-		const want = `{"console":"pty","mac":"52:54:00:12:34:56","vsock":[22]}`
+		const want = `{"console":"pty","mac":"52:54:00:12:34:56","ssh":{"enable":true,"user":"root"},"vsock":[22]}`
 		if own, err := json.Marshal(s.Settings["nixvf"]); string(own) != want {
 			t.Errorf("nixvf: %s, %v", own, err)
 		}

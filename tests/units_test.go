@@ -49,7 +49,10 @@ func TestServices(t *testing.T) {
 
 func checkServices(t *testing.T, sample string, services map[string]service) {
 	t.Helper()
-	want := []string{"2/nixvf-host-files", "2/nixvf-mounts", "2/nixvf-nix-database"}
+	want := []string{
+		"2/nixvf-host-files", "2/nixvf-mounts", "2/nixvf-nix-database", "2/nixvf-ssh-keys", "2/nixvf-ssh-card",
+		"2/nixvf-ssh-vsock@", "2/nixvf-ssh-nixvf0@",
+	}
 	if sample != "plain-25.11" && sample != "layerOnDisk-25.11" { // whose stage 1 is a script
 		want = append(want, "1/nixvf-store-layer", "1/nixvf-credentials")
 	}
@@ -59,6 +62,9 @@ func checkServices(t *testing.T, sample string, services map[string]service) {
 		}
 	}
 	for name, s := range services {
+		if strings.HasSuffix(name, "@") { // one for each connection, which ends with it
+			s.ServiceConfig.Restart = "always"
+		}
 		for _, fault := range s.faults(strings.HasPrefix(name, "2/")) {
 			t.Errorf("%s: %s: %s", sample, name, fault)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +38,7 @@ type bootCommand struct {
 	Rosetta     string        `hidden:"" help:"The file that is there where Rosetta is."`
 	Input       string        `placeholder:"FILE" help:"Type what a file, a FIFO or a device gives at the console, beside the keys of a terminal. Its end is not the VM's."`
 	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
+	Wait        bool          `help:"With --detach, return when the guest has come up."`
 	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
 	DryRun      bool          `short:"n" help:"Print the commands as shell code and run nothing."`
 	former
@@ -106,8 +108,30 @@ func (b *bootCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error
 		t.Print(commands)
 		return err
 	}
+	id, err := b.waitsFor(doc, c)
+	if err != nil {
+		return err
+	}
 	c.Keeper = func() *exec.Cmd { return again(data, b.Detach) }
-	return outcome(boot.Run(disk.WithProgress(ctx, t.Progress), doc, c))
+	if err := outcome(boot.Run(disk.WithProgress(ctx, t.Progress), doc, c)); err != nil || !b.Wait || b.Leash {
+		return err
+	}
+	return awaitReady(ctx, c, id)
+}
+
+// waitsFor returns the id of the VM for which --wait waits.
+func (b *bootCommand) waitsFor(doc *launchdoc.Document, c boot.Config) (string, error) {
+	if !b.Wait {
+		return "", nil
+	}
+	if !b.Detach {
+		return "", fault.Usage(errors.New("--wait: it waits for a VM in the background: --detach"))
+	}
+	if doc.SSH == "" {
+		return "", fault.Usage(errors.New("--wait: the guest says by ssh that it is ready, and the document has no ssh"))
+	}
+	vm, err := c.Place(doc)
+	return vm.ID, err
 }
 
 // again is this command once more, as the keeper of the document's VM. One that

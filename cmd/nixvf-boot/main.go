@@ -30,6 +30,7 @@ Examples:
 	nixvf-boot --input FILE <launch.json >console.log
 	nixvf-boot --detach <launch.json; nixvf-boot attach darwinVM
 	nixvf-boot list; nixvf-boot stop darwinVM
+	nixvf-boot ssh darwinVM; nixvf-boot ssh darwinVM -- uname -a
 	nixvf-boot hand-over darwinVM ./result
 	nixvf-boot --dry-run <launch.json
 	nixvf-boot check
@@ -50,15 +51,18 @@ or a panic of the guest's kernel; 2 wrong usage; 124 the guest did not stop with
 nixvf-boot before the VM ran; any other is the VMM's.`
 
 type grammar struct {
-	Boot     bootCommand     `cmd:"" default:"withargs" help:"Run the VM of the launch document on stdin; without a command, nixvf-boot does just that."`
-	List     listCommand     `cmd:"" help:"List the VMs that have a state directory on this host, running or not."`
-	Attach   attachCommand   `cmd:"" help:"Take the console of a VM in the background to this terminal; ctrl-] d leaves it."`
-	Stop     stopCommand     `cmd:"" help:"Ask VMs to shut down, and wait until they have."`
-	Wait     waitCommand     `cmd:"" help:"Wait until a VM has stopped, or runs."`
-	Log      logCommand      `cmd:"" help:"Print what a VM in the background has printed on its console, or another log of it."`
-	Remove   removeCommand   `cmd:"" help:"Remove VMs that do not run: their disks, logs and all else in their state directories."`
-	HandOver handOverCommand `cmd:"" name:"hand-over" help:"Let Nix in a running guest know store paths with all that they need; nixvf-refresh there takes it over."`
-	Check    checkCommand    `cmd:"" help:"Look at whether this host can run VMs, what is wrong with it, and what mends that."`
+	Boot       bootCommand       `cmd:"" default:"withargs" help:"Run the VM of the launch document on stdin; without a command, nixvf-boot does just that."`
+	List       listCommand       `cmd:"" help:"List the VMs that have a state directory on this host, running or not."`
+	Attach     attachCommand     `cmd:"" help:"Take the console of a VM in the background to this terminal; ctrl-] d leaves it."`
+	Stop       stopCommand       `cmd:"" help:"Ask VMs to shut down, and wait until they have."`
+	Wait       waitCommand       `cmd:"" help:"Wait until a VM has stopped, or runs."`
+	Log        logCommand        `cmd:"" help:"Print what a VM in the background has printed on its console, or another log of it."`
+	Remove     removeCommand     `cmd:"" help:"Remove VMs that do not run: their disks, logs and all else in their state directories."`
+	SSH        sshCommand        `cmd:"" name:"ssh" help:"Get a shell in a VM, or run the command behind -- there, with stdin, stdout, stderr and its exit status."`
+	SSHConfig  sshConfigCommand  `cmd:"" name:"ssh-config" help:"Print the part of ssh's configuration with which ssh, scp, rsync and nix copy find a VM."`
+	SSHConnect sshConnectCommand `cmd:"" name:"ssh-connect" hidden:""`
+	HandOver   handOverCommand   `cmd:"" name:"hand-over" help:"Let Nix in a running guest know store paths with all that they need; nixvf-refresh there takes it over."`
+	Check      checkCommand      `cmd:"" help:"Look at whether this host can run VMs, what is wrong with it, and what mends that."`
 	cli.Common
 }
 
@@ -69,7 +73,7 @@ func main() {
 
 // run runs the command that was given.
 func (g *grammar) run(ctx context.Context, t *cli.Tool) error {
-	if err := t.NoRest(); err != nil {
+	if err := t.NoRest(); err != nil && t.Command != "ssh" {
 		return err
 	}
 	config, err := g.Boot.config(t, g.Verbose)
@@ -78,7 +82,7 @@ func (g *grammar) run(ctx context.Context, t *cli.Tool) error {
 	}
 	commands := map[string]func(context.Context, *cli.Tool, boot.Config) error{
 		"boot": g.Boot.run, "list": g.List.run, "attach": g.Attach.run, "stop": g.Stop.run, "wait": g.Wait.run,
-		"log": g.Log.run, "remove": g.Remove.run, "hand-over": g.HandOver.run, "check": g.Check.run,
+		"log": g.Log.run, "remove": g.Remove.run, "hand-over": g.HandOver.run, "ssh": g.SSH.run, "ssh-config": g.SSHConfig.run, "ssh-connect": g.SSHConnect.run, "check": g.Check.run,
 	}
 	return commands[t.Command](ctx, t, config)
 }

@@ -111,7 +111,7 @@ func each(c boot.Config, find func(place.Host, string) (instance.VM, error), wor
 
 type waitCommand struct {
 	ID      string         `arg:"" help:"The VM."`
-	For     string         `enum:"stopped,running" default:"stopped" help:"Until it has stopped, or is running (${default}), for which it need not be there yet."`
+	For     string         `enum:"stopped,running,ready" default:"stopped" help:"Until it has stopped, is running, or ready: its guest has come up (${default}). For the last two it need not be there yet."`
 	Timeout *time.Duration `placeholder:"TIME" help:"Give up after this time, with status 124."`
 }
 
@@ -125,8 +125,11 @@ func (w *waitCommand) run(ctx context.Context, _ *cli.Tool, c boot.Config) error
 		ctx, cancel = context.WithTimeoutCause(ctx, *w.Timeout, late)
 		defer cancel()
 	}
-	if w.For == "running" {
+	switch w.For {
+	case "running":
 		return instance.AwaitRunning(ctx, c.Host, w.ID)
+	case "ready":
+		return awaitReady(ctx, c, w.ID)
 	}
 	vm, err := instance.Find(c.Host, w.ID)
 	if err != nil {

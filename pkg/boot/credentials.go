@@ -29,10 +29,10 @@ const (
 // planCredentials shares a directory with copies of the files that the guest gets
 // as credentials. It is made for this run, and goes with it.
 func (m *machine) planCredentials() error {
-	if len(m.doc.Credentials) == 0 {
+	if len(m.doc.Credentials) == 0 && m.doc.SSH == "" {
 		return nil
 	}
-	dir := filepath.Join(m.place.Run(), "credentials")
+	dir := m.credentialsDir()
 	if strings.Contains(dir, ",") {
 		return fmt.Errorf("credentials: %q holds a comma, which vfkit's devices cannot carry", dir)
 	}
@@ -58,6 +58,9 @@ func (m *machine) planCredentials() error {
 	m.doc = &doc
 	return nil
 }
+
+// credentialsDir is where the copies are.
+func (m *machine) credentialsDir() string { return filepath.Join(m.place.Run(), "credentials") }
 
 // checkCredentials reports files that are more than systemd takes.
 func (m *machine) checkCredentials() error {

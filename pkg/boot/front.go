@@ -151,9 +151,9 @@ func (c Config) inBackground(vm leash.VM) (int, error) {
 	return 0, err
 }
 
-// placeOf returns where the VM of a document is. The document's id goes before
+// Place returns where the VM of a document is. The document's id goes before
 // NIXVF_ID, which nixvf-args has seen already.
-func (c Config) placeOf(doc *launchdoc.Document) (place.VM, error) {
+func (c Config) Place(doc *launchdoc.Document) (place.VM, error) {
 	name := doc.Name
 	if name == "" {
 		name = "vm"

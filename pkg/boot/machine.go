@@ -36,18 +36,25 @@ type machine struct {
 	macs    []net.HardwareAddr  // their addresses
 	kind    vmm.Kind
 	vmm     vmm.VMM
+	linked  bool             // a card of the VM is on a link of ours, for ssh
 	record  *instance.Record // what others may know of it, once it has the lock
 	// shares are those that exist before the VM is prepared.
 	shares seen
 }
 
 func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machine, error) {
-	vm, err := c.placeOf(doc)
+	vm, err := c.Place(doc)
 	if err != nil {
 		return nil, err
 	}
 	m := &machine{Config: c, place: vm, sockets: sockets.Choose(vm, c.Host, c.UID), shares: seen{}}
 	m.doc = moveSockets(doc, m.sockets)
+	if m.kind, err = vmm.Choose(c.VMM, c.Programs); err != nil {
+		return nil, err
+	}
+	if err := m.planSSH(); err != nil {
+		return nil, err
+	}
 	if err := m.planCredentials(); err != nil {
 		return nil, err
 	}
@@ -58,9 +65,6 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 		return nil, err
 	}
 	m.makeAbsolute()
-	if m.kind, err = vmm.Choose(c.VMM, c.Programs); err != nil {
-		return nil, err
-	}
 	if err := m.planNetwork(); err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func (m *machine) planNetwork() (err error) {
 	if m.rules, err = network.Rules(m.doc.ForwardPorts); err != nil {
 		return err
 	}
-	cards := config.FilterDevices[*config.VirtioNet](m.vm)
+	cards := slices.DeleteFunc(config.FilterDevices[*config.VirtioNet](m.vm), m.isLinked)
 	for _, card := range cards {
 		if !card.Nat && m.doc.RestrictNetwork {
 			return errors.New("restrictNetwork: a network card on a socket of its own cannot be restricted")
@@ -59,7 +59,7 @@ func (m *machine) nameCards() {
 // cardFD is the descriptor on which a VMM that inherits sockets finds its first
 // card, 0 when no card is on a network of ours.
 func (m *machine) cardFD() int {
-	if len(m.cards) == 0 {
+	if len(m.cards) == 0 && !m.linked {
 		return 0
 	}
 	return firstCardFD

@@ -45,6 +45,7 @@ func (m *machine) prepare(ctx context.Context) (*made, error) {
 	for _, f := range m.doc.Files {
 		errs = append(errs, copyFile(f))
 	}
+	errs = append(errs, m.makeKeys())
 	for _, d := range m.doc.Disks {
 		errs = append(errs, done.disk(ctx, d))
 	}

@@ -16,7 +16,7 @@ func (m *machine) openRecord() {
 	}
 	m.record = &instance.Record{
 		Name: m.doc.Name, System: m.doc.System, VMM: m.kind.Name, MemorySize: int(m.vm.Memory.ToBytes() >> 20), Cores: int(m.vm.Vcpus),
-		ForwardPorts: m.doc.ForwardPorts, Process: self,
+		ForwardPorts: m.doc.ForwardPorts, Process: self, SSH: m.doc.SSH,
 	}
 	if images := m.images(); len(images) > 0 {
 		m.record.Disk = images[0].ImagePath

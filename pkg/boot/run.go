@@ -21,6 +21,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/roots"
 	"github.com/nixvf/nixvf/pkg/vmm"
 )
@@ -32,6 +33,7 @@ type session struct {
 	requests *requests
 	process  *child.Process // the VMM's
 	helpers  []*child.Process
+	link     *network.Link       // to the guest's sshd, nil where that is on vsock
 	failed   chan *child.Process // a helper that ended first
 	logs     []*os.File
 	stalled  atomic.Bool  // the guest is paused for want of room for a disk
@@ -96,6 +98,12 @@ func (s *session) start(l *locks, n *ownNetwork) error {
 			return err
 		}
 		cmd.ExtraFiles = cards
+	}
+	if card, err := s.attachLink(); err != nil {
+		return err
+	} else if card != nil {
+		defer card.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, card)
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, l.files()...)
 	if err := s.console.open(cmd); err != nil {
@@ -176,6 +184,9 @@ func (s *session) openLog(name string) (*os.File, error) {
 
 // close ends what still runs.
 func (s *session) close() {
+	if s.link != nil {
+		defer s.link.Close()
+	}
 	if s.process != nil {
 		s.process.End()
 		s.m.vmm.ClearSockets()

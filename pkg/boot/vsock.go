@@ -12,6 +12,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/ssh"
 )
 
 const (
@@ -39,7 +40,7 @@ func moveSockets(doc *launchdoc.Document, dir string) *launchdoc.Document {
 func (m *machine) vsockPorts() []*config.VirtioVsock {
 	var ports []*config.VirtioVsock
 	for _, d := range config.FilterDevices[*config.VirtioVsock](m.vm) {
-		if !d.Listen {
+		if !d.Listen && d.Port != ssh.Port {
 			ports = append(ports, d)
 		}
 	}

@@ -14,11 +14,15 @@ import (
 // booting does not hear the first time.
 const askAgain = 2 * time.Second
 
+// askInsideAfter is how long a guest may take to hear the power button.
+const askInsideAfter = 5 * time.Second
+
 // stopping is how far the VM's end is on its way.
 type stopping struct {
 	limit, again <-chan time.Time
-	patience     time.Duration // until limit
-	asked        bool          // by a person
+	inside       <-chan time.Time // when the guest is asked by ssh
+	patience     time.Duration    // until limit
+	asked        bool             // by a person
 	panicked     panicked
 	alive        uint64           // what the guest had printed when it was asked whether it lives
 	doubt        <-chan time.Time // until when it can show that it does
@@ -52,6 +56,8 @@ func (s *session) wait() error {
 		case <-s.again:
 			go s.askGuest()
 			s.again = time.After(askAgain)
+		case <-s.inside:
+			go s.askInside()
 		case sig := <-s.requests.signals:
 			why = sig.String()
 		case why = <-s.requests.keys:
@@ -95,6 +101,7 @@ func (s *session) request(why string, person bool) (forced bool) {
 			go s.askGuest()
 			s.patience = s.stopLimit()
 			s.limit, s.again = time.After(s.patience), time.After(askAgain)
+			s.inside = time.After(min(askInsideAfter, s.patience/2))
 		}
 		s.console.note("%s: asking the guest to stop; once more forces it", why)
 	}

@@ -148,6 +148,14 @@ type Nixvf struct {
 	MAC     string `json:"mac,omitempty"`     // of the network card; "": by the VM's id
 	Vsock   []int  `json:"vsock,omitempty"`   // ports of the guest that get a socket on the host
 	Console string `json:"console,omitempty"` // "stdio" (also when empty), "pty", or a file
+	SSH     SSH    `json:"ssh,omitzero"`
+}
+
+// SSH is the way into the guest that nixvf-boot has. The guest must have its end,
+// which nixvf's module makes.
+type SSH struct {
+	Enable bool   `json:"enable"`
+	User   string `json:"user"` // who one is in the guest; "": root
 }
 
 // StoreTag is the mount tag of the host's Nix store in qemu-vm.nix.

@@ -106,7 +106,11 @@ const full = `{
       "vsock": [
         22
       ],
-      "console": "pty"
+      "console": "pty",
+      "ssh": {
+        "enable": true,
+        "user": "me"
+      }
     },
     "of the future": "<kept>"
   }
@@ -138,7 +142,7 @@ func fullDocument() *Document {
 			Graphics: true, Resolution: Resolution{1920, 1080},
 			Rosetta:         Rosetta{Enable: true, MountTag: "vz-rosetta"},
 			RestrictNetwork: true, UseHostCerts: true, Store: StoreImage, Credentials: map[string]string{"key": "~/key"},
-			Nixvf: Nixvf{MAC: "52:54:00:12:34:56", Vsock: []int{22}, Console: "pty"},
+			Nixvf: Nixvf{MAC: "52:54:00:12:34:56", Vsock: []int{22}, Console: "pty", SSH: SSH{Enable: true, User: "me"}},
 		},
 	}
 }

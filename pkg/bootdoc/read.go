@@ -262,7 +262,22 @@ func readNixvf(o *strictjson.Object) Nixvf {
 	for _, port := range o.Ints("vsock", 1, 1<<32-2) { // the next one is the wildcard, vsock(7)
 		n.Vsock = append(n.Vsock, int(port))
 	}
+	if ssh := o.Object("ssh"); ssh != nil {
+		n.SSH = SSH{Enable: ssh.Bool("enable", false), User: ReadUser(ssh, "user")}
+	}
 	return n
+}
+
+// userPattern is what NixOS takes for the name of a user.
+var userPattern = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}$`)
+
+// ReadUser reads the name of a user in the guest, "" if there is none.
+func ReadUser(o *strictjson.Object, key string) string {
+	user := o.String(key, "")
+	if user != "" && !userPattern.MatchString(user) {
+		o.Errorf(key, "%q is not the name of a user", user)
+	}
+	return user
 }
 
 func readDiskImage(o *strictjson.Object, def *string) *string {

@@ -31,6 +31,7 @@ type Record struct {
 	Started      time.Time             `json:"started,omitzero"` // when the VMM was, zero until then
 	Background   bool                  `json:"background"`
 	Console      string                `json:"console,omitempty"` // file or pseudo-terminal where the console goes, "" if it is on a terminal or nowhere
+	SSH          string                `json:"ssh,omitempty"`     // the guest's user as whom one gets into it, "" if there is no way in
 	Ended        *End                  `json:"ended,omitempty"`
 }
 

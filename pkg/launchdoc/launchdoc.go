@@ -43,7 +43,10 @@ type Document struct {
 	Files       []File      `json:"files,omitempty"`
 	// Credentials are files that the guest's systemd gets as credentials of these
 	// names. They are read when the VM starts.
-	Credentials     map[string]string     `json:"credentials,omitempty"`
+	Credentials map[string]string `json:"credentials,omitempty"`
+	// SSH is the guest's user as whom nixvf-boot gets into it; "" if the guest has no
+	// end of that way.
+	SSH             string                `json:"ssh,omitempty"`
 	ForwardPorts    []bootdoc.ForwardPort `json:"forwardPorts,omitempty"`
 	RestrictNetwork bool                  `json:"restrictNetwork,omitempty"`
 	// HostLoopback lets the guest reach, at its gateway, what listens on the host's

@@ -76,6 +76,7 @@ const full = `{
   "credentials": {
     "key": "/home/me/key"
   },
+  "ssh": "root",
   "forwardPorts": [
     {
       "from": "host",
@@ -110,6 +111,7 @@ func fullDocument() *Document {
 		Directories: []Directory{{Path: "/s/run/xchg", Temporary: true}, {Path: "/tmp/me"}},
 		Files:       []File{{From: "/etc/ca.crt", To: "/s/run/xchg/ca.crt"}},
 		Credentials: map[string]string{"key": "/home/me/key"},
+		SSH:         "root",
 		ForwardPorts: []bootdoc.ForwardPort{{
 			From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 2222}, Guest: bootdoc.Address{Port: 22},
 		}},

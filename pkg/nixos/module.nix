@@ -88,6 +88,7 @@ in
     ./credentials.nix
     ./needed.nix
     ./nixvf-options.nix
+    ./ssh.nix
     ./host-store.nix
     ./machine.nix
     ./mounts.nix

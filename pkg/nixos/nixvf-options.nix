@@ -92,6 +92,17 @@ in
       '';
     };
 
+    ssh.enable = mkOption {
+      type = types.bool;
+      default = true;
+      description = "Whether `nixvf-boot ssh` gets into the VM: by an sshd of its own, beside the configuration's, with a key that is made for each boot. It listens on vsock, or on a card named nixvf0 that leads to nixvf-boot alone.";
+    };
+    ssh.user = mkOption {
+      type = types.str;
+      default = "root";
+      description = "Who one is in the VM with `nixvf-boot ssh`. Root can always get in that way: who has the VM's disk is root in it.";
+    };
+
     autologin = mkOption {
       type = types.nullOr types.str;
       default = null;
@@ -187,6 +198,7 @@ in
     };
     nixvf = given {
       inherit (config.nixvf) mac vsock console;
+      ssh = { inherit (config.nixvf.ssh) enable user; };
     };
   };
 }

@@ -1,6 +1,7 @@
 package vfkit
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -67,6 +68,9 @@ func Launch(boot *bootdoc.Document, o Options) (*launchdoc.Document, []string, e
 	b.console()
 	b.vsock()
 	b.credentials()
+	if ssh := boot.Virtualisation.Nixvf.SSH; ssh.Enable {
+		b.doc.SSH = cmp.Or(ssh.User, "root")
+	}
 	b.doc.Argv = b.argv()
 	if len(b.errs) == 0 {
 		b.check()

@@ -33,7 +33,7 @@ var oldestVfkit = []int{0, 5, 1}
 // Virtualization.framework.
 var vfkitKind = Kind{
 	Name: "vfkit", System: "darwin",
-	Traits: Traits{NAT: true, RequestLog: true},
+	Traits: Traits{NAT: true, Vsock: true, RequestLog: true},
 	make:   newVfkit,
 }
 

@@ -91,6 +91,7 @@ type Traits struct {
 	AppendsLogs    bool // a console's log grows; else each start empties it
 	NAT            bool // it has a network of its own that is safe for the host
 	TellsPanic     bool // it ends, or tells, when the guest's kernel panics
+	Vsock          bool // it has vsock on every host; else the host's kernel must have it
 	RequestLog     bool // lines about control requests are among its output
 }
 

@@ -82,6 +82,7 @@
 
       virtualisation = samples."plain-26.05".Settings // {
         cores = 2;
+        nixvf = { }; # it has no sshd
         diskImage = "$NIXVF_STATE/${name}.raw";
         # The samples are of aarch64-linux.
         rosetta = {

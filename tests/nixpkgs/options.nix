@@ -47,5 +47,8 @@ in
     type = option.type.name;
     default = option.defaultText.text or (builtins.toJSON (option.default or null));
     readOnly = option.readOnly or false;
-  }) own;
+  }) (removeAttrs own [ "ssh" ] // {
+    "ssh.enable" = own.ssh.enable;
+    "ssh.user" = own.ssh.user;
+  });
 }

@@ -32,6 +32,7 @@
       parts = {
         inherit run busybox;
         version = builtins.readFile ./version; # of systemd
+        opensshVersion = if parts.version == "252" then "9.2p1" else "10.0p1";
         root = part "systemd-root" ./root;
         nix = part "nix" ./nix;
         kernel = part "linux" ./linux;
@@ -63,6 +64,11 @@
           "mountpoint"
         ];
         inherit (parts) nix;
+        iproute2 = program "iproute2" [ "ip" ];
+        openssh = program "openssh" [ "sshd" ] // {
+          version = parts.opensshVersion;
+        };
+        writeText = name: text: run name { inherit text; } ''printf %s "$text" >$out'';
         writeShellScriptBin =
           name: text:
           run name { inherit text; } ''

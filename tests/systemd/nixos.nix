@@ -55,14 +55,14 @@ let
     "system/systemd-udev-trigger.service.d/guest.conf".text = ''
       [Service]
       ExecStart=
-      ExecStart=-udevadm trigger --action=add --subsystem-match=block --subsystem-match=misc --subsystem-match=pci --subsystem-match=virtio
+      ExecStart=-udevadm trigger --action=add --subsystem-match=block --subsystem-match=misc --subsystem-match=pci --subsystem-match=virtio --subsystem-match=net
       ExecStart=-udevadm trigger --action=add --subsystem-match=tty --sysname-match=hvc*
     '';
   };
   inInitrd = fs: lib.elem "x-initrd.mount" fs.options;
 
   stage1 = tree "stage-1" (
-    units config.boot.initrd.systemd.services
+    units.services config.boot.initrd.systemd.services
     // lib.mapAttrs' (name: unit: lib.nameValuePair "system/${name}.d/overrides.conf" { inherit (unit) text; }) config.boot.initrd.systemd.units
     // coldplug
     // {
@@ -111,7 +111,8 @@ let
   '';
 
   etcSystemd = tree "etc-systemd" (
-    units config.systemd.services
+    units.services config.systemd.services
+    // units.sockets config.systemd.sockets
     // coldplug
     # What Debian has and NixOS has not, or makes itself, and what nothing here needs.
     // lib.genAttrs (map (name: "system/${name}") [
@@ -147,6 +148,7 @@ let
     ]) (_: { link = "/dev/null"; })
     // {
       "fstab".text = fstab (_: true);
+      "udev-rules".text = config.services.udev.extraRules;
       # NixOS's systemd leaves it mounted until it runs from the shutdown ramfs.
       "system/nix-store.mount.d/nixos.conf".text = ''
         [Unit]
@@ -160,10 +162,10 @@ let
       );
     }
   );
-  # But the one that only runs when the host says so.
+  # But for the one that only runs when the host says so, and those of connections.
   nixvfs =
     services:
-    lib.filter (name: lib.hasPrefix "nixvf-" name && name != "nixvf-store-image") (
+    lib.filter (name: lib.hasPrefix "nixvf-" name && name != "nixvf-store-image" && !(lib.hasSuffix "@" name)) (
       builtins.attrNames services
     );
   isOneshot = service: service.serviceConfig.Type or "" == "oneshot";
@@ -194,6 +196,7 @@ in
     "autofs4"
     "button"
     "evdev"
+    "virtio_net" # NixOS has it from qemu-guest.nix
   ];
   boot.initrd.systemd.services = {
     # As overlayfs.nix has it.

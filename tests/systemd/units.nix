@@ -25,21 +25,26 @@ let
     "restartIfChanged"
     "script"
     "serviceConfig"
+    "socketConfig" # a socket's
     "unitConfig"
     "wantedBy"
     "requiredBy"
   ];
   strangers = service: lib.filter (name: !(lib.elem name known)) (builtins.attrNames service);
 
-  unitFile = name: service: ''
+  unitSection = name: unit: ''
     [Unit]
-    Description=${service.description or name}
+    Description=${unit.description or name}
     ${concat (
       lib.mapAttrsToList (
-        option: key: lib.optionalString (service.${option} or [ ] != [ ]) "${key}=${toString service.${option}}\n"
+        option: key: lib.optionalString (unit.${option} or [ ] != [ ]) "${key}=${toString unit.${option}}\n"
       ) relations
     )}
-    ${entries (service.unitConfig or { })}
+    ${entries (unit.unitConfig or { })}
+  '';
+
+  unitFile = name: service: ''
+    ${unitSection name service}
     [Service]
     ${concat (
       lib.mapAttrsToList (key: value: "Environment=\"${key}=${value}\"\n") (service.environment or { })
@@ -77,10 +82,37 @@ let
       ++ links "wants" name (service.wantedBy or [ ])
       ++ links "requires" name (service.requiredBy or [ ]);
 in
-# services: the files of what /etc/systemd is, by path: each has a text, or is a link.
-services:
-builtins.listToAttrs (
-  builtins.concatLists (
-    lib.mapAttrsToList files (lib.filterAttrs (_: service: service.enable or true) services)
-  )
-)
+{
+  # services: the files of what /etc/systemd is, by path: each has a text, or is a link.
+  services =
+    services:
+    builtins.listToAttrs (
+      builtins.concatLists (
+        lib.mapAttrsToList files (lib.filterAttrs (_: service: service.enable or true) services)
+      )
+    );
+  # The same of sockets.
+  sockets =
+    sockets:
+    builtins.listToAttrs (
+      builtins.concatLists (
+        lib.mapAttrsToList (
+          name: socket:
+          [
+            {
+              name = "system/${name}.socket";
+              value.text = ''
+                ${unitSection name socket}
+                [Socket]
+                ${entries socket.socketConfig}
+              '';
+            }
+          ]
+          ++ map (target: {
+            name = "system/${target}.wants/${name}.socket";
+            value.link = "../${name}.socket";
+          }) (socket.wantedBy or [ ])
+        ) sockets
+      )
+    );
+}

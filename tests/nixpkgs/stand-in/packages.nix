@@ -24,6 +24,7 @@ lib.genAttrs (
     "e2fsprogs"
     "findutils"
     "go"
+    "iproute2"
     "gopls"
     "installShellFiles"
     "jq"
@@ -38,6 +39,7 @@ lib.genAttrs (
   ++ lib.optional isLinux "virtiofsd"
 ) (name: fake name { })
 // {
+  openssh = fake "openssh" { version = "10.2p1"; };
   stdenv = {
     buildPlatform.canExecute = platform: platform.system == system;
     hostPlatform = {

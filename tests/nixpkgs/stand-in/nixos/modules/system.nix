@@ -25,6 +25,7 @@ let
         environment = free;
         unitConfig = free;
         serviceConfig = free;
+        socketConfig = free;
       }
       // lib.genAttrs [ "after" "before" "bindsTo" "conflicts" "requiredBy" "requires" "wantedBy" "wants" ] (_: strings)
       // {
@@ -146,7 +147,9 @@ in
       networkmanager.enable = bool false;
       usePredictableInterfaceNames = bool true;
       vlans = free;
+      dhcpcd.denyInterfaces = strings;
       dhcpcd.extraConfig = lines;
+      firewall.interfaces = free;
       useDHCP = bool true;
       useNetworkd = bool false;
       hostId = string;
@@ -161,6 +164,7 @@ in
     services.getty.autologinUser = string;
     services.locate.pruneFS = option (types.listOf types.str) [ "proc" ];
     services.locate.prunePaths = option (types.listOf types.path) [ "/nix/store" ];
+    services.udev.extraRules = lines;
     services.timesyncd.enable = bool true;
     services.beesd.filesystems = free;
     services.btrbk.instances = free;
@@ -192,9 +196,14 @@ in
     systemd.network.networks = free;
     systemd.repart.enable = bool false;
     systemd.services = units;
+    systemd.sockets = units;
+    security.pam.services = free;
+    users.groups = free;
     users.users = option (types.attrsOf (
       types.submodule {
         options = {
+          isSystemUser = bool false;
+          group = option types.str "";
           initialPassword = string;
           hashedPassword = string;
           hashedPasswordFile = string;

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/nixvf/nixvf/pkg/boot"
+	"github.com/nixvf/nixvf/pkg/cli"
+	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/instance"
+	"github.com/nixvf/nixvf/pkg/ssh"
+)
+
+// sshProgram returns the path of the user's ssh.
+func sshProgram() (string, error) {
+	path, err := exec.LookPath("ssh")
+	if err != nil {
+		return "", fault.Hint(errors.New("ssh: not found in PATH"), "install OpenSSH's client")
+	}
+	return path, nil
+}
+
+// withSSH returns the VM that the user means, if it runs and has a way in.
+func withSSH(c boot.Config, word string) (instance.VM, error) {
+	vm, err := instance.Find(c.Host, word)
+	switch {
+	case err != nil:
+		return vm, err
+	case !vm.Runs():
+		return vm, fmt.Errorf("%s is not running", vm.ID)
+	case vm.SSH == "":
+		return vm, fault.Hint(fmt.Errorf("%s has no way in by ssh", vm.ID), "nixvf.ssh.enable in its configuration makes one, from its next start on")
+	}
+	return vm, nil
+}
+
+type sshCommand struct {
+	ID   string `arg:"" help:"The VM."`
+	User string `short:"l" placeholder:"NAME" help:"Who to be in the guest, in place of the configuration's nixvf.ssh.user."`
+	TTY  bool   `name:"tty" short:"t" help:"Give a command a terminal. A shell has one."`
+}
+
+// run becomes ssh. Each word behind -- is one word of the command in the guest.
+func (s *sshCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
+	vm, err := withSSH(c, s.ID)
+	if err != nil {
+		return err
+	}
+	program, err := sshProgram()
+	if err != nil {
+		return err
+	}
+	user := vm.SSH
+	if s.User != "" {
+		user = s.User
+	}
+	args, err := boot.SSHArguments(vm.Place(), user)
+	if err != nil {
+		return err
+	}
+	if s.TTY {
+		args = append([]string{"-t"}, args...)
+	}
+	for _, word := range t.Rest {
+		quoted, err := syntax.Quote(word, syntax.LangPOSIX)
+		if err != nil {
+			return fault.Usage(fmt.Errorf("%q: %w", word, err))
+		}
+		args = append(args, quoted)
+	}
+	return os.NewSyscallError("exec ssh", syscall.Exec(program, append([]string{"ssh"}, args...), os.Environ()))
+}
+
+type sshConnectCommand struct {
+	ID string `arg:"" help:"The VM."`
+}
+
+// run is what ssh has for a connection: ProxyCommand.
+func (s *sshConnectCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
+	vm, err := withSSH(c, s.ID)
+	if err != nil {
+		return err
+	}
+	runs := func() bool {
+		now, err := instance.Exactly(c.Host, vm.ID)
+		return err == nil && now.Runs()
+	}
+	return ssh.Connect(ctx, vm.Place(), c.UID, os.Stdin, t.Stdout, runs)
+}
+
+type sshConfigCommand struct {
+	ID        string `arg:"" optional:"" help:"The VM."`
+	Install   bool   `xor:"what" help:"Make ssh know all VMs, those to come too, as NAME.nixvf: by one line in ~/.ssh/config."`
+	Uninstall bool   `xor:"what" help:"Take that line out."`
+}
+
+func (s *sshConfigCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
+	if s.Install || s.Uninstall {
+		return s.include(t, c)
+	}
+	if s.ID == "" {
+		return fault.Usage(errors.New("ssh-config: name a VM, or --install"))
+	}
+	vm, err := instance.Find(c.Host, s.ID)
+	if err != nil {
+		return err
+	}
+	if vm.SSH == "" {
+		return fmt.Errorf("%s has no way in by ssh", vm.ID)
+	}
+	block, err := boot.SSHBlock(vm.Place(), vm.SSH, vm.Name)
+	t.Print([]byte(block))
+	return err
+}
+
+func (s *sshConfigCommand) include(t *cli.Tool, c boot.Config) error {
+	state, err := c.Host.State()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(c.Host.Env("HOME"), ".ssh", "config")
+	change, done := ssh.Install, "%s knows the VMs now, as NAME.nixvf"
+	if s.Uninstall {
+		change, done = ssh.Uninstall, "%s does not know the VMs any more"
+	}
+	changed, err := change(file, state)
+	if err == nil && !changed {
+		done = "%s is as it should be already"
+	}
+	if err == nil {
+		t.Say(done, file)
+	}
+	return err
+}
+
+// awaitReady waits until a VM's guest has come up, as its systemd has it.
+func awaitReady(ctx context.Context, c boot.Config, word string) error {
+	if err := instance.AwaitRunning(ctx, c.Host, word); err != nil {
+		return err
+	}
+	program, err := sshProgram()
+	if err != nil {
+		return err
+	}
+	for {
+		vm, err := withSSH(c, word)
+		if err != nil {
+			return err
+		}
+		state, err := systemState(ctx, program, vm)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case state == "running" || state == "degraded":
+			return nil
+		case state == "maintenance":
+			return fault.Hint(fmt.Errorf("%s is in emergency mode", vm.ID), "nixvf-boot ssh %s", vm.ID)
+		case err != nil && state == "":
+			time.Sleep(200 * time.Millisecond) // it does not answer yet
+		}
+	}
+}
+
+// systemState asks the guest's systemd, once that has an answer.
+func systemState(ctx context.Context, program string, vm instance.VM) (string, error) {
+	args, err := boot.SSHArguments(vm.Place(), "root")
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, append(args, "systemctl", "is-system-running", "--wait")...)
+	cmd.Stdout = &out
+	err = cmd.Run()
+	return strings.TrimSpace(out.String()), err
+}
