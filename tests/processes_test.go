@@ -23,11 +23,18 @@ import (
 // any program, if that is empty.
 func processes(t *testing.T, program string, env []string) []int {
 	t.Helper()
-	dirs, err := filepath.Glob("/proc/[0-9]*")
+	pids, err := findProcesses(program, env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var pids []int
+	return pids
+}
+
+func findProcesses(program string, env []string) (pids []int, err error) {
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil, err
+	}
 	for _, dir := range dirs {
 		environ, err := os.ReadFile(filepath.Join(dir, "environ"))
 		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
@@ -37,11 +44,11 @@ func processes(t *testing.T, program string, env []string) []int {
 		}
 		pid, err := strconv.Atoi(filepath.Base(dir))
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		pids = append(pids, pid)
 	}
-	return pids
+	return pids, nil
 }
 
 func hasAll(environ []byte, env []string) bool {
@@ -100,17 +107,30 @@ func awaitEnd(t *testing.T, pid int) {
 // expectNone waits for the end of all processes that run with env.
 func expectNone(t *testing.T, env []string) {
 	t.Helper()
-	var pids []int
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if pids = processes(t, "", env); len(pids) == 0 {
-			return
-		}
+	pids, err := awaitNone(env)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, pid := range pids {
-		cmdline, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-		t.Errorf("process %d is left: %q", pid, cmdline)
+		t.Errorf("process %d is left: %q", pid, commandLine(pid))
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
+}
+
+// awaitNone waits for the end of all processes that run with env, and returns
+// those that do not end.
+func awaitNone(env []string) (pids []int, err error) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if pids, err = findProcesses("", env); err != nil || len(pids) == 0 {
+			return pids, err
+		}
+	}
+	return pids, nil
+}
+
+func commandLine(pid int) []byte {
+	cmdline, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	return cmdline
 }
 
 // await waits for the end of a command, which is killed when that takes too long.

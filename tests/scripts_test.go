@@ -71,7 +71,23 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setup,
 		Condition:           hostHas,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"none-left": noneLeft,
+		},
 	})
+}
+
+// noneLeft is the script command "none-left": all processes that the script has
+// started end.
+func noneLeft(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: none-left")
+	}
+	pids, err := awaitNone([]string{"WORK=" + ts.Getenv("WORK")})
+	ts.Check(err)
+	for _, pid := range pids {
+		ts.Fatalf("process %d is left: %q", pid, commandLine(pid))
+	}
 }
 
 // hostHas is true for "vsock" on a host whose VMs can have that, for
