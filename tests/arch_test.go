@@ -20,7 +20,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "roots", "sockets", "ssh", "storeimage", "vfkit", "vmm"},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "roots", "sockets", "ssh", "storeimage", "vfkit", "vmm", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},

@@ -290,7 +290,7 @@ func TestCompletionOfValues(t *testing.T) {
 		"nixvf-boot attach EMPTY":         ids,
 		"nixvf-boot stop web-2 v":         {"vm-1"},
 		"nixvf-boot wait --for running w": {"web-2", "web-3"},
-		"nixvf-boot wait --for r":         {"running"},
+		"nixvf-boot wait --for r":         {"ready", "running"},
 		"nixvf-boot log -f w":             {"web-2", "web-3"},
 		"nixvf-boot remove -y vm":         {"vm-1"},
 		"nixvf-boot hand-over web":        {"web-2", "web-3"},
