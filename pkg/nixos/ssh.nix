@@ -151,8 +151,10 @@ in
       # Wanted by the card: systemd would wait for one that is not there.
       nixvf-ssh-nixvf0 = socket "nixvf0" [ keys "nixvf-ssh-card.service" ] {
         ListenStream = "${guest}:${toString port}";
-        BindToDevice = card; # also the guest's own users are not on it
         FreeBind = true;
+        # The host alone, whatever other networks and users the guest has.
+        IPAddressDeny = "any";
+        IPAddressAllow = host;
       };
     };
 
