@@ -1,7 +1,6 @@
 package boot
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
-	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
 const (
@@ -74,25 +72,4 @@ func (m *machine) checkCredentials() error {
 		return fmt.Errorf("credentials: %d bytes, and systemd takes at most %d", sum, credentialsMost)
 	}
 	return nil
-}
-
-// tellGuest puts a parameter in front of the kernel's command line, before any
-// arguments for init.
-func tellGuest(argv []string, param string) ([]string, error) {
-	argv = slices.Clone(argv)
-	for i, arg := range argv {
-		line := arg
-		if i == 0 || argv[i-1] != "--kernel-cmdline" {
-			var given bool
-			if line, given = strings.CutPrefix(arg, "--kernel-cmdline="); !given {
-				continue
-			}
-		}
-		if len(param)+1+len(line) > vfkit.MaxCmdline {
-			return nil, fmt.Errorf("the kernel's command line has no room for %s", param)
-		}
-		argv[i] = strings.TrimSuffix(arg, line) + param + " " + line
-		return argv, nil
-	}
-	return nil, errors.New("there is no kernel's command line to tell the guest of it")
 }

@@ -2,7 +2,6 @@ package boot
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/crc-org/vfkit/pkg/config"
@@ -46,23 +45,14 @@ func (m *machine) boundHostFiles() error {
 	return m.parse()
 }
 
-// tellHostFiles puts the guest's bound in front of the kernel's command line,
-// before any arguments for init, unless the document has one, or the line gets
-// too long for the kernel with it.
+// tellHostFiles tells the guest its bound, unless the document has one, or the
+// kernel's command line gets too long with it.
 func tellHostFiles(argv []string, files uint64) []string {
 	param := fmt.Sprintf("%s%d ", hostFilesParam, files)
-	argv = slices.Clone(argv)
-	for i, arg := range argv {
-		line := arg
-		if i == 0 || argv[i-1] != "--kernel-cmdline" {
-			var given bool
-			if line, given = strings.CutPrefix(arg, "--kernel-cmdline="); !given {
-				continue
-			}
+	return onCmdline(argv, func(line string) string {
+		if strings.Contains(line, hostFilesParam) || len(param)+len(line) > vfkit.MaxCmdline {
+			return line
 		}
-		if !strings.Contains(line, hostFilesParam) && len(line)+len(param) <= vfkit.MaxCmdline {
-			argv[i] = strings.TrimSuffix(arg, line) + param + line
-		}
-	}
-	return argv
+		return param + line
+	})
 }

@@ -95,9 +95,7 @@ func (m *machine) plan() vmm.Plan {
 		Verbose: m.Verbose, Say: m.Say, Warn: m.Warn,
 	}
 	for _, d := range config.FilterDevices[*config.VirtioFs](m.vm) {
-		plan.Shares = append(plan.Shares, vmm.Share{
-			Tag: d.MountTag, Dir: d.SharedDir, ReadOnly: m.readOnly(d.MountTag, d.SharedDir), Store: inStore(d.SharedDir),
-		})
+		plan.Shares = append(plan.Shares, vmm.Share{ReadOnly: m.readOnly(d.MountTag, d.SharedDir), Store: inStore(d.SharedDir)})
 	}
 	return plan
 }

@@ -90,14 +90,17 @@ func Look(path string) (*HeldError, error) {
 }
 
 // tryTake is Take without patience.
-func tryTake(path string) (*Lock, error) {
+func tryTake(path string) (*Lock, error) { return try(path, (*Lock).take) }
+
+// try opens the lock at path and takes it, in whatever way.
+func try(path string, take func(*Lock) error) (*Lock, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return nil, err
 		}
 		l := &Lock{f}
-		if err := l.take(); err != nil {
+		if err := take(l); err != nil {
 			f.Close()
 			return nil, err
 		}
@@ -147,7 +150,7 @@ func ShareImage(dir, path string) (*Lock, error) {
 		return nil, err
 	}
 	for deadline := time.Now().Add(heirs); ; time.Sleep(again) {
-		l, err := tryShare(name)
+		l, err := try(name, (*Lock).share)
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return l, err
 		}
@@ -157,23 +160,7 @@ func ShareImage(dir, path string) (*Lock, error) {
 	}
 }
 
-func tryShare(path string) (*Lock, error) {
-	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		l := &Lock{f}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
-			f.Close()
-			return nil, err
-		}
-		if l.inPlace() {
-			return l, nil
-		}
-		f.Close()
-	}
-}
+func (l *Lock) share() error { return unix.Flock(int(l.Fd()), unix.LOCK_SH|unix.LOCK_NB) }
 
 // Unshare gives up a shared lock. The last one who does removes its file.
 func (l *Lock) Unshare() error {

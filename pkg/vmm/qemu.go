@@ -97,8 +97,8 @@ func (v *qemuVMM) addShares(ctx context.Context, p Plan) error {
 	if err != nil {
 		return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) needs no root")
 	}
-	for _, s := range v.plan.Shares {
-		known := p.share(s.Tag, s.Dir)
+	for i, s := range v.plan.Shares {
+		known := p.Shares[i]
 		served := qemu.Served{Dir: s.Dir, ReadOnly: known.ReadOnly, Store: known.Store, Root: p.UID == 0}
 		if served.ReadOnly && !daemon.ReadOnly && isRoot(s.Dir) {
 			err := fmt.Errorf("share %q: %s cannot share / read-only", s.Tag, path)

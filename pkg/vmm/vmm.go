@@ -173,8 +173,8 @@ type Plan struct {
 	Cards    []*config.VirtioNet  // those that are put on a network of nixvf-boot's
 	CardFD   int                  // the descriptor on which a VMM may inherit the first one
 	Console  *config.VirtioSerial // the one that is on the VMM's stdin and stdout, or nil
-	Shares   []Share
-	Images   []string // the disk images that the guest writes to
+	Shares   []Share              // the command's, in their order
+	Images   []string             // the disk images that the guest writes to
 	Programs Programs
 	Rosetta  string // the file that is there where Rosetta is
 	Cache    string // the directory in which versions are remembered, "" for none
@@ -187,19 +187,8 @@ type Plan struct {
 
 // Share says what a shared directory is to the host.
 type Share struct {
-	Tag, Dir string
 	ReadOnly bool // the guest must not write to it
 	Store    bool // it is the Nix store, or in it
-}
-
-// share returns what is known of a share.
-func (p Plan) share(tag, dir string) Share {
-	for _, s := range p.Shares {
-		if s.Tag == tag && s.Dir == dir {
-			return s
-		}
-	}
-	return Share{Tag: tag, Dir: dir}
 }
 
 // platforms names Go's architectures as Nix does.
