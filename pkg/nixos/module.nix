@@ -274,8 +274,8 @@ in
     (lib.mkIf (!cfg.useNixStoreImage && config.boot.initrd.systemd.enable) {
       boot.initrd.systemd = {
         units."sysroot-nix-.ro\\x2dstore.mount" = {
-          overrideStrategy = "asDropin";
-          text = ''
+          overrideStrategy = mkNixvfDefault "asDropin";
+          text = mkNixvfDefault ''
             [Unit]
             ConditionKernelCommandLine=!nixvf.store=image
           '';
