@@ -18,7 +18,7 @@
 
       version = "0.1.0";
       # After a change of go.mod: go test ./tests -run VendorHash -update
-      vendorHash = "sha256-xg5b08W2InJdsHE8EBFkNDm5XkSZr4ak5OvDuqoCkQs=";
+      vendorHash = "sha256-iOiKhyMHg9c18SdpQSq1sdDadPbrFilhCFQDvSHVfeM=";
 
       # Only what the tools are made of, so that other edits rebuild nothing.
       src = lib.fileset.toSource {

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/containers/common/pkg/strongunits"
 	"github.com/crc-org/vfkit/pkg/cmdline"
 	"github.com/crc-org/vfkit/pkg/config"
 
@@ -151,7 +150,7 @@ func (t *translation) machine(machine, cpu string, vm *config.VirtualMachine) {
 	if t.host.KVM {
 		accel, cpu = "kvm", "host"
 	}
-	mib := strconv.FormatUint(uint64(strongunits.ToMib(vm.Memory)), 10) + "M"
+	mib := strconv.FormatUint(uint64(vm.Memory)>>20, 10) + "M"
 	t.add("-nodefaults", "-no-user-config",
 		"-machine", machine+",accel="+accel+",memory-backend=mem", "-cpu", cpu,
 		"-smp", strconv.FormatUint(uint64(vm.Vcpus), 10), "-m", mib,
