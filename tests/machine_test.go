@@ -55,6 +55,7 @@ const realMachineOf = `c: let names = builtins.attrNames; in {
 		iscsi = c.services.openiscsi.enableAutoLoginOut;
 		sanoid = c.services.sanoid.enable;
 		smartd = c.services.smartd.enable;
+		xen = c.virtualisation.xen.enable;
 	};
 	pools = c.boot.zfs.extraPools;
 	snapper = names c.services.snapper.configs;
@@ -81,7 +82,7 @@ var machineChecks = map[string]func(realMachine) bool{
 	"otherDisks": func(m realMachine) bool {
 		return m.Resume == "" && m.Root == "fstab" && slices.Equal(m.Secrets, []string{"/own"}) && len(m.Luks)+len(m.Pools)+len(m.Snapper)+len(m.Btrbk)+len(m.Bees) == 0 &&
 			m.Iscsi == nil && slices.Contains(m.KernelParams, "noresume") && !slices.Contains(slices.Collect(maps.Values(m.Off)), true) &&
-			!m.PredictableInterfaceNames
+			!m.PredictableInterfaceNames && strings.HasSuffix(m.Loader, "/bin/nixvf-no-boot-loader")
 	},
 	"containerInVM": func(m realMachine) bool { return m.Loader == "/bin/true" },
 	"ownBtrfs": func(m realMachine) bool {

@@ -88,14 +88,19 @@ in
   "services.throttled.enable" = off hardware;
   "services.undervolt.enable" = off hardware;
   "networking.usePredictableInterfaceNames" = off "the VM's card is eth0";
+  # It is refused without a boot loader that starts it before the kernel.
+  "virtualisation.xen.enable" = off "the kernel is booted without a hypervisor below it";
 
   # Boot loaders: they would be built, and a switch of configuration in the guest
-  # would install them on the VM's disk.
+  # would install them, for which the VM's disk has no place: as in a VM of
+  # build-vm, the switch would fail.
   "boot.lanzaboote.enable" = off loader;
   "boot.loader.external.enable" = off loader;
+  "boot.loader.generationsDir.enable" = off loader;
   "boot.loader.generic-extlinux-compatible.enable" = off loader;
   "boot.loader.grub.enable" = off loader;
   "boot.loader.grub.gfxmodeBios" = with' "auto" loader;
+  "boot.loader.initScript.enable" = off loader;
   "boot.loader.limine.enable" = off loader;
   "boot.loader.limine.biosDevice" = with' "nodev" loader;
   "boot.loader.refind.enable" = off loader;

@@ -68,6 +68,10 @@ let
     pkgs.writeShellScriptBin "nixvf-console" (builtins.readFile ./console.sh)
   }/bin/nixvf-console";
 
+  noBootLoader = pkgs.writeShellScriptBin "nixvf-no-boot-loader" ''
+    echo "nixvf: no boot loader is installed: the host boots this VM, with what nixvf-eval finds there" >&2
+  '';
+
   rosetta = cfg.rosetta or { enable = false; };
   layerOnDisk = cfg.writableStore && !cfg.writableStoreUseTmpfs;
   database = if layerOnDisk && cfg.diskImage != null then "kept" else "fresh";
@@ -184,6 +188,9 @@ in
       ];
 
       boot.bootspec.extensions."io.github.nixvf.v1" = mkNixvfOverride config.nixvf.settings;
+
+      # A switch of configuration in the guest runs it; NixOS's own asks for a boot loader.
+      system.build.installBootLoader = mkNixvfDefault "${noBootLoader}/bin/nixvf-no-boot-loader";
     }
 
     (lib.mkIf (options.virtualisation ? rosetta) {

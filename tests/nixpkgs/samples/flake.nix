@@ -275,6 +275,7 @@
             services.snapper.configs.home.SUBVOLUME = "/home";
             services.zfs.autoScrub.enable = true;
             services.zfs.autoSnapshot.enable = true;
+            virtualisation.xen.enable = true;
           }
         ];
         # The same things of file systems that the VM has.

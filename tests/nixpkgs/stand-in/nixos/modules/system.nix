@@ -198,6 +198,7 @@ in
     systemd.services = units;
     systemd.sockets = units;
     security.pam.services = free;
+    virtualisation.xen.enable = bool false;
     users.groups = free;
     users.users = option (types.attrsOf (
       types.submodule {
