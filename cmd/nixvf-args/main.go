@@ -14,68 +14,68 @@ import (
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
-const about = `Read a boot document, print the launch document: vfkit's command line, and what must be there before
-it can run. Nothing is created and nothing started. What stands behind -- goes to vfkit.
+const about = `Read a boot document and print the launch document: vfkit's command line, and what must exist before it
+can run. nixvf-args creates nothing and starts nothing. Arguments after -- are passed to vfkit.
 
-Paths may hold shell variables, among them $NIXVF_STATE, the VM's state directory, and $TMPDIR, its run
+Paths may contain shell variables, such as $NIXVF_STATE, the VM's state directory, and $TMPDIR, its run
 directory.
 
 Examples:
 
-The pipeline, with some settings of the flake's VM overridden:
+The pipeline, with some of the flake's settings overridden:
 
     nixvf-eval .#darwinVM | nixvf-args --memory 4G --forward 2222:22 | nixvf-boot
 
-A document written by hand, and one that was kept:
+A document written by hand, and one that was saved:
 
     printf '{"kernel": "/k", "initrd": "/i", "init": "/init", "kernel-params": []}' | nixvf-args
 
     nixvf-args --share ~/src:/mnt/src --id second < boot.json
 
-Only the command: to paste, and to run as it is:
+Only the command, to paste and to run directly:
 
     nixvf-args --format shell < boot.json
 
     nixvf-args --console vm.log --format null < boot.json | xargs -0 vfkit
 
-A device that only vfkit knows:
+A device that nixvf has no flag for:
 
     nixvf-args < boot.json -- --device usb-mass-storage,path=/tmp/install.iso,readonly
 
-Environment: NIXVF_ID, NIXVF_KERNEL_PARAMS, and as with NixOS's run-nixos-vm NIX_DISK_IMAGE, SHARED_DIR,
-USE_TMPDIR with TMPDIR, QEMU_KERNEL_PARAMS, QEMU_NET_OPTS (hostfwd and restrict), NIX_SSL_CERT_FILE;
-XDG_STATE_HOME, under which the VM's state directory is.
+Environment: NIXVF_ID and NIXVF_KERNEL_PARAMS; the variables of NixOS's run-nixos-vm: NIX_DISK_IMAGE,
+SHARED_DIR, USE_TMPDIR with TMPDIR, QEMU_KERNEL_PARAMS, QEMU_NET_OPTS (hostfwd and restrict) and
+NIX_SSL_CERT_FILE; and XDG_STATE_HOME, which holds the VM's state directory.
 
 Files:
 
-    ~/.local/state/nixvf/ID   the VM's state directory, with its root disk
+    ~/.local/state/nixvf/ID   the VM's state directory, which holds its root disk
 
 Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 // flags has the fields of vfkit.Flags.
 type flags struct {
-	ID           string          `name:"id" placeholder:"ID" help:"Id of the VM; another one makes a second instance of the same configuration ($NIXVF_ID)."`
-	Ephemeral    bool            `help:"Make the VM for one run: with an id, a root disk and a state directory of its own, which are gone when it ends."`
+	ID           string          `name:"id" placeholder:"ID" help:"Id of the VM. A different id gives a second VM of the same configuration ($NIXVF_ID)."`
+	Ephemeral    bool            `help:"Make a VM for one run. Its id, root disk and state directory are new, and are removed when it ends."`
 	CPUs         vfkit.CPUs      `name:"cpus" placeholder:"N" help:"Number of virtual CPUs."`
-	Memory       vfkit.MiB       `placeholder:"SIZE" help:"Memory, in MiB or with a unit as in 4G."`
-	Disk         string          `placeholder:"PATH" help:"Root disk, a raw image ($NIX_DISK_IMAGE)."`
-	Shares       vfkit.Shares    `name:"share" placeholder:"[TAG=]PATH[:TARGET][:ro]" help:"Share a directory; the guest mounts it at TARGET by itself, or finds it under its mount tag. Repeatable."`
-	Credentials  vfkit.Files     `name:"credential" placeholder:"NAME=PATH" help:"Give the guest's systemd a file as a credential; it is read when the VM starts. Repeatable."`
+	Memory       vfkit.MiB       `placeholder:"SIZE" help:"Memory, in MiB or with a unit, such as 4G."`
+	Disk         string          `placeholder:"PATH" help:"Root disk: a raw image ($NIX_DISK_IMAGE)."`
+	Shares       vfkit.Shares    `name:"share" placeholder:"[TAG=]PATH[:TARGET][:ro]" help:"Share a directory. The guest mounts it at TARGET; without TARGET it can be mounted by its tag. Repeatable."`
+	Credentials  vfkit.Files     `name:"credential" placeholder:"NAME=PATH" help:"Pass a file to the guest's systemd as a credential. It is read when the VM starts. Repeatable."`
 	Net          string          `enum:"nat,none" default:"nat" placeholder:"nat|none" help:"Network (default: nat)."`
-	MAC          vfkit.MAC       `name:"mac" placeholder:"ADDRESS" help:"Hardware address of the network card; without it one that belongs to the id."`
-	Forward      []vfkit.Forward `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest; repeatable."`
-	HostLoopback bool            `help:"Let the guest reach, at its gateway, what listens on the host's loopback interface."`
-	Console      string          `placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: the document's, or else stdio)."`
-	GUI          *bool           `name:"gui" negatable:"" help:"Open a window with the guest's display; under vfkit the VM runs on when it is closed."`
-	Rosetta      *bool           `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it."`
-	Vsock        []vfkit.Port    `sep:"none" placeholder:"PORT" help:"Make the guest's vsock port a socket in the VM's run directory; repeatable."`
-	Store        string          `placeholder:"share|image" help:"Where the guest has its store from: the host's, shared, or an image of its system's closure, and nothing else of the host's (default: as the configuration says)."`
-	KernelParams []string        `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter; repeatable ($NIXVF_KERNEL_PARAMS)."`
+	MAC          vfkit.MAC       `name:"mac" placeholder:"ADDRESS" help:"MAC address of the network card (default: derived from the id)."`
+	Forward      []vfkit.Forward `sep:"none" placeholder:"[ADDRESS:]PORT:GUESTPORT[/udp]" help:"Forward a port of the host to the guest. Repeatable."`
+	HostLoopback bool            `help:"Let the guest reach services on the host's loopback interface, at its gateway's address."`
+	Console      string          `placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: as the document says, or else stdio)."`
+	GUI          *bool           `name:"gui" negatable:"" help:"Open a window with the guest's display. Under vfkit the VM keeps running when the window is closed."`
+	Rosetta      *bool           `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it installed."`
+	Vsock        []vfkit.Port    `sep:"none" placeholder:"PORT" help:"Make this vsock port of the guest a socket in the VM's run directory. Repeatable."`
+	Store        string          `placeholder:"share|image" help:"The guest's Nix store: the host's store, shared, or an image that holds only the closure of the guest's system (default: as the configuration says)."`
+	KernelParams []string        `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter. Repeatable ($NIXVF_KERNEL_PARAMS)."`
 }
 
 type command struct {
 	flags
-	Format string `enum:"json,shell,lines,null" default:"json" placeholder:"FORMAT" help:"What to print: the document (json), a command to paste (shell), or the arguments alone, one a line (lines) or each followed by NUL (null)."`
+	Format string `enum:"json,shell,lines,null" default:"json" placeholder:"FORMAT" help:"What to print: the document (json), a command to paste (shell), or only the arguments, one per line (lines) or each followed by NUL (null) (default: ${default})."`
 	cli.Common
 }
 
@@ -114,10 +114,10 @@ func (c *command) run(ctx context.Context, t *cli.Tool) error {
 		t.Say("%s", n)
 	}
 	if c.Format != launchdoc.JSON && (launch.RestrictNetwork || launch.HostLoopback || len(launch.ForwardPorts) > 0) {
-		t.Warn("--format %s: only the document (json) can restrict the network, open the host's loopback and forward ports", c.Format)
+		t.Warn("--format %s: only the document (json) can restrict the network, open the host's loopback interface or forward ports", c.Format)
 	}
 	if c.Format != launchdoc.JSON && len(launch.Credentials) > 0 {
-		t.Warn("--format %s: only the document (json) can give the guest credentials", c.Format)
+		t.Warn("--format %s: only the document (json) can pass credentials to the guest", c.Format)
 	}
 	out, err := launch.Render(c.Format)
 	t.Print(out)

@@ -23,24 +23,24 @@ import (
 
 // programs are paths that the user gives.
 type programs struct {
-	VFKit     string `name:"vfkit" placeholder:"PATH" help:"Path of vfkit, if it is not in PATH."`
-	QEMU      string `name:"qemu" placeholder:"PATH" help:"Path of QEMU, if it is not in PATH."`
-	Virtiofsd string `name:"virtiofsd" placeholder:"PATH" help:"Path of virtiofsd, which serves shares to QEMU."`
+	VFKit     string `name:"vfkit" placeholder:"PATH" help:"Path of vfkit (default: looked up in PATH)."`
+	QEMU      string `name:"qemu" placeholder:"PATH" help:"Path of QEMU (default: looked up in PATH)."`
+	Virtiofsd string `name:"virtiofsd" placeholder:"PATH" help:"Path of virtiofsd, which serves shared directories to QEMU (default: looked up in PATH)."`
 }
 
 type bootCommand struct {
-	VMM string `name:"vmm" enum:"auto,vfkit,qemu" default:"auto" help:"What runs the VM: auto, vfkit or qemu."`
+	VMM string `name:"vmm" enum:"auto,vfkit,qemu" default:"auto" help:"What runs the VM: auto, vfkit or qemu (default: ${default})."`
 	programs
-	StopTimeout time.Duration `default:"60s" help:"How long the guest may take to shut down before it is forced (${default})."`
-	UnsafeStore bool          `help:"Share the store, or what it lies in, even if root in the guest could write to it, as under vfkit with a single-user Nix; and write to files in it."`
-	Address     bool          `help:"Say the guest's address on vfkit's NAT, once it is known."`
+	StopTimeout time.Duration `default:"60s" help:"How long the guest may take to shut down before it is forced (default: ${default})."`
+	UnsafeStore bool          `help:"Share the Nix store, or a directory that contains it, even if root in the guest could write to it, as under vfkit with a single-user Nix. Also allow writable disk images in the store."`
+	Address     bool          `help:"Print the guest's address on vfkit's NAT as soon as it is known."`
 	Leases      string        `default:"/var/db/dhcpd_leases" hidden:"" help:"The file where it is found."`
 	Rosetta     string        `hidden:"" help:"The file that is there where Rosetta is."`
-	Input       string        `placeholder:"FILE" help:"Type what a file, a FIFO or a device gives at the console, beside the keys of a terminal. Its end is not the VM's."`
-	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print how to find it."`
-	Wait        bool          `help:"With --detach, return when the guest has come up."`
+	Input       string        `placeholder:"FILE" help:"Type the contents of a file, FIFO or device on the console, in addition to the keys of a terminal. The VM keeps running at its end."`
+	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print its id and where its console is."`
+	Wait        bool          `help:"With --detach, return when the guest has finished booting."`
 	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
-	DryRun      bool          `short:"n" help:"Print the commands as shell code and run nothing."`
+	DryRun      bool          `short:"n" help:"Print the commands as shell code, and run nothing."`
 	former
 }
 

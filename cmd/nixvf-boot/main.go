@@ -10,18 +10,19 @@ import (
 )
 
 const about = `Run the VM of a launch document: under vfkit on macOS, under QEMU with
-virtiofsd elsewhere. Missing disk images are created, existing ones used as they
-are. At a terminal the VM's console is there, although stdin was the document:
-every key goes to the guest, "ctrl-] ." stops it, once more forces it, and
-"ctrl-] d" leaves it running in the background.
+virtiofsd elsewhere. nixvf-boot creates missing disk images and uses existing
+ones as they are. The VM's console is on your terminal, even though stdin is the
+document. Every key goes to the guest. "ctrl-] ." asks the guest to shut down,
+and forces it when pressed again. "ctrl-] d" leaves the VM running in the
+background.
 
-The input is the JSON of nixvf-args, a JSON array of vfkit's arguments, or the
-arguments themselves, one a line or NUL-terminated. INT, TERM and HUP ask the
-guest to shut down. Not at a terminal, the guest gets no input but --input's.
-What the VMM says is in its own log, which -v names. A VM is known by its id, by
-a beginning that no other one has, or by its configuration's name.
+The input is the JSON that nixvf-args prints, a JSON array of vfkit's arguments,
+or the arguments themselves, one per line or each followed by NUL. INT, TERM and
+HUP ask the guest to shut down. Without a terminal, the guest gets input only
+from --input. The VMM's messages go to a log file; -v names it. ID is a VM's id,
+an unambiguous beginning of it, or the name of its configuration.
 
-The flags of a start are those of "nixvf-boot boot --help".
+"nixvf-boot boot --help" lists the flags for starting a VM.
 
 Examples:
 
@@ -35,34 +36,34 @@ Examples:
 	nixvf-boot --dry-run <launch.json
 	nixvf-boot check
 
-Environment: PATH, where vfkit, QEMU and virtiofsd are looked for; XDG_STATE_HOME,
-XDG_CACHE_HOME, XDG_RUNTIME_DIR and TMPDIR, for the places below; and what a path
-in the document names.
+Environment: PATH, to find vfkit, QEMU and virtiofsd; XDG_STATE_HOME,
+XDG_CACHE_HOME, XDG_RUNTIME_DIR and TMPDIR, for the places below; and the
+variables in the document's paths.
 
 Files:
 
-	~/.local/state/nixvf/ID       a VM: its root disk, logs, links that keep its system
-	~/.local/state/nixvf/ID/run   its sockets, and what else lives as long as it runs
-	~/.cache/nixvf                what can go at any time
+	~/.local/state/nixvf/ID       a VM: its root disk, its logs, links that protect its system
+	~/.local/state/nixvf/ID/run   its sockets, and other files that exist only while it runs
+	~/.cache/nixvf                caches; you can delete them at any time
 
 Exit status: 0 the guest shut down, or the VM runs in the background; 1 failure,
 or a panic of the guest's kernel; 2 wrong usage; 124 the guest did not stop within
---stop-timeout; 125 it was forced by asking twice; 128+N signal N ended the VMM, or
-nixvf-boot before the VM ran; any other is the VMM's.`
+--stop-timeout; 125 you forced it by asking twice; 128+N signal N ended the VMM, or
+nixvf-boot before the VM ran; any other status is the VMM's.`
 
 type grammar struct {
-	Boot       bootCommand       `cmd:"" default:"withargs" help:"Run the VM of the launch document on stdin; without a command, nixvf-boot does just that."`
-	List       listCommand       `cmd:"" help:"List the VMs that have a state directory on this host, running or not."`
-	Attach     attachCommand     `cmd:"" help:"Take the console of a VM in the background to this terminal; ctrl-] d leaves it."`
+	Boot       bootCommand       `cmd:"" default:"withargs" help:"Run the VM of the launch document on stdin. This is the default command."`
+	List       listCommand       `cmd:"" help:"List the VMs on this host, running or not."`
+	Attach     attachCommand     `cmd:"" help:"Connect this terminal to the console of a VM in the background; ctrl-] d leaves it."`
 	Stop       stopCommand       `cmd:"" help:"Ask VMs to shut down, and wait until they have."`
-	Wait       waitCommand       `cmd:"" help:"Wait until a VM has stopped, or runs."`
-	Log        logCommand        `cmd:"" help:"Print what a VM in the background has printed on its console, or another log of it."`
-	Remove     removeCommand     `cmd:"" help:"Remove VMs that do not run: their disks, logs and all else in their state directories."`
-	SSH        sshCommand        `cmd:"" name:"ssh" help:"Get a shell in a VM, or run the command behind -- there, with stdin, stdout, stderr and its exit status."`
-	SSHConfig  sshConfigCommand  `cmd:"" name:"ssh-config" help:"Print the part of ssh's configuration with which ssh, scp, rsync and nix copy find a VM."`
+	Wait       waitCommand       `cmd:"" help:"Wait until a VM has stopped, is running, or is ready."`
+	Log        logCommand        `cmd:"" help:"Print the console log of a VM in the background, or another of its logs."`
+	Remove     removeCommand     `cmd:"" help:"Remove stopped VMs: their state directories, with disks and logs."`
+	SSH        sshCommand        `cmd:"" name:"ssh" help:"Open a shell in a VM, or run the command after --, with its stdin, stdout, stderr and exit status."`
+	SSHConfig  sshConfigCommand  `cmd:"" name:"ssh-config" help:"Print an ssh configuration with which ssh, scp, rsync and nix copy reach a VM."`
 	SSHConnect sshConnectCommand `cmd:"" name:"ssh-connect" hidden:""`
-	HandOver   handOverCommand   `cmd:"" name:"hand-over" help:"Let Nix in a running guest know store paths with all that they need; nixvf-refresh there takes it over."`
-	Check      checkCommand      `cmd:"" help:"Look at whether this host can run VMs, what is wrong with it, and what mends that."`
+	HandOver   handOverCommand   `cmd:"" name:"hand-over" help:"Register store paths and their closures in a running guest; nixvf-refresh in the guest takes them over."`
+	Check      checkCommand      `cmd:"" help:"Check whether this host can run VMs, and say how to fix what is wrong."`
 	cli.Common
 }
 

@@ -23,8 +23,8 @@ import (
 )
 
 type listCommand struct {
-	JSON  bool `name:"json" xor:"form" help:"Print a JSON array, with all that is known."`
-	Quiet bool `short:"q" xor:"form" help:"Print the ids alone, a line each."`
+	JSON  bool `name:"json" xor:"form" help:"Print a JSON array with everything that is known."`
+	Quiet bool `short:"q" xor:"form" help:"Print only the ids, one per line."`
 }
 
 func (l *listCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
@@ -57,8 +57,8 @@ func (a *attachCommand) run(_ context.Context, _ *cli.Tool, c boot.Config) error
 
 type stopCommand struct {
 	ID          []string      `arg:"" help:"The VMs."`
-	Force       bool          `help:"End them at once, as pulling the plug does."`
-	StopTimeout time.Duration `placeholder:"TIME" help:"How long a guest may take before it is forced, if that is less than what its VM was started with."`
+	Force       bool          `help:"End them at once, like pulling the plug."`
+	StopTimeout time.Duration `placeholder:"TIME" help:"How long a guest may take before it is forced, if shorter than the time its VM was started with."`
 }
 
 // run stops all VMs at once. The status is that of the first that did not stop
@@ -111,8 +111,8 @@ func each(c boot.Config, find func(place.Host, string) (instance.VM, error), wor
 
 type waitCommand struct {
 	ID      string         `arg:"" help:"The VM."`
-	For     string         `enum:"stopped,running,ready" default:"stopped" help:"Until it has stopped, is running, or ready: its guest has come up (${default}). For the last two it need not be there yet."`
-	Timeout *time.Duration `placeholder:"TIME" help:"Give up after this time, with status 124."`
+	For     string         `enum:"stopped,running,ready" default:"stopped" help:"What to wait for: stopped, running, or ready, which means that the guest has finished booting (default: ${default}). For running and ready the VM need not exist yet."`
+	Timeout *time.Duration `placeholder:"TIME" help:"Give up after this time, with exit status 124."`
 }
 
 func (w *waitCommand) run(ctx context.Context, _ *cli.Tool, c boot.Config) error {
@@ -140,8 +140,8 @@ func (w *waitCommand) run(ctx context.Context, _ *cli.Tool, c boot.Config) error
 
 type logCommand struct {
 	ID     string `arg:"" help:"The VM."`
-	Of     string `default:"console" placeholder:"NAME" help:"Whose log: console, nixvf-boot, vfkit, qemu, virtiofsd or network (default: console)."`
-	Follow bool   `short:"f" help:"Go on printing what comes, until the VM stops."`
+	Of     string `default:"console" placeholder:"NAME" help:"Which log: console, nixvf-boot, vfkit, qemu, virtiofsd or network (default: ${default})."`
+	Follow bool   `short:"f" help:"Keep printing new output until the VM stops."`
 }
 
 // run prints the log as it is read, however long it is.
@@ -183,8 +183,8 @@ func (l *logCommand) print(ctx context.Context, vm instance.VM, out io.Writer, l
 }
 
 type removeCommand struct {
-	ID  []string `arg:"" help:"The VMs, by their whole ids."`
-	Yes bool     `short:"y" help:"Ask nothing."`
+	ID  []string `arg:"" help:"The VMs, by their full ids."`
+	Yes bool     `short:"y" help:"Do not ask for confirmation."`
 }
 
 func (r *removeCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
@@ -222,7 +222,7 @@ func (r *removeCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) err
 
 type handOverCommand struct {
 	ID    string   `arg:"" help:"The VM."`
-	Paths []string `arg:"" name:"path" help:"Store paths, or links to them."`
+	Paths []string `arg:"" name:"path" help:"Store paths, or symlinks to them."`
 }
 
 func (h *handOverCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {

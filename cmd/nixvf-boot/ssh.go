@@ -39,15 +39,15 @@ func withSSH(c boot.Config, word string) (instance.VM, error) {
 	case !vm.Runs():
 		return vm, fmt.Errorf("%s is not running", vm.ID)
 	case vm.SSH == "":
-		return vm, fault.Hint(fmt.Errorf("%s has no way in by ssh", vm.ID), "nixvf.ssh.enable in its configuration makes one, from its next start on")
+		return vm, fault.Hint(fmt.Errorf("%s cannot be reached by ssh", vm.ID), "set nixvf.ssh.enable in its configuration, and start it again")
 	}
 	return vm, nil
 }
 
 type sshCommand struct {
 	ID   string `arg:"" help:"The VM."`
-	User string `short:"l" placeholder:"NAME" help:"Who to be in the guest, in place of the configuration's nixvf.ssh.user."`
-	TTY  bool   `name:"tty" short:"t" help:"Give a command a terminal. A shell has one."`
+	User string `short:"l" placeholder:"NAME" help:"User in the guest (default: nixvf.ssh.user of the configuration)."`
+	TTY  bool   `name:"tty" short:"t" help:"Give the command a terminal. A shell always has one."`
 }
 
 // run becomes ssh. Each word behind -- is one word of the command in the guest.
@@ -100,8 +100,8 @@ func (s *sshConnectCommand) run(ctx context.Context, t *cli.Tool, c boot.Config)
 
 type sshConfigCommand struct {
 	ID        string `arg:"" optional:"" help:"The VM."`
-	Install   bool   `xor:"what" help:"Make ssh know all VMs, those to come too, as NAME.nixvf: by one line in ~/.ssh/config."`
-	Uninstall bool   `xor:"what" help:"Take that line out."`
+	Install   bool   `xor:"what" help:"Add one line to ~/.ssh/config, so that ssh knows every VM, present and future, as NAME.nixvf."`
+	Uninstall bool   `xor:"what" help:"Remove that line."`
 }
 
 func (s *sshConfigCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
@@ -109,14 +109,14 @@ func (s *sshConfigCommand) run(_ context.Context, t *cli.Tool, c boot.Config) er
 		return s.include(t, c)
 	}
 	if s.ID == "" {
-		return fault.Usage(errors.New("ssh-config: name a VM, or --install"))
+		return fault.Usage(errors.New("ssh-config: give a VM, or --install"))
 	}
 	vm, err := instance.Find(c.Host, s.ID)
 	if err != nil {
 		return err
 	}
 	if vm.SSH == "" {
-		return fmt.Errorf("%s has no way in by ssh", vm.ID)
+		return fmt.Errorf("%s cannot be reached by ssh", vm.ID)
 	}
 	block, err := boot.SSHBlock(vm.Place(), vm.SSH, vm.Name)
 	t.Print([]byte(block))

@@ -17,27 +17,28 @@ import (
 	"github.com/nixvf/nixvf/pkg/rootdisk"
 )
 
-const about = `Make a disk image: a raw, sparse file that holds an empty ext4 file system. An image that
-exists is never touched, whatever it holds.
+const about = `Make a disk image: a raw, sparse file that holds an empty ext4 file system. nixvf-disk never changes an
+image that exists, whatever it holds.
 
-With a path, it is that image, for any use. Without, nixvf-disk is a stage of the pipeline: it reads a
-boot document, makes the root disk that it describes, and the image of its store, if there is none, and
-passes the document on unchanged. (nixvf-boot does so too; here it is done early.)
+With a PATH, nixvf-disk makes that image. Without one, it is a stage of the pipeline: it reads a boot
+document, makes the VM's root disk and store image if they do not exist yet, and prints the document
+unchanged. (nixvf-boot makes missing images too; this only makes them earlier.)
 
-With --grow, an image is enlarged. The file system in it grows when the guest resizes it: NixOS does
-so at its next boot with fileSystems."/".autoResize, which nixvf's module sets. It never shrinks, and
-the image of a running VM is refused.
+With --grow, nixvf-disk enlarges an image. The file system in it grows when the guest resizes it: NixOS
+does that at its next boot if fileSystems."/".autoResize is set, and nixvf's module sets it. An image
+never shrinks. The image of a running VM is refused.
 
-With --store, an image of the Nix store is made: a read-only EROFS file system, labelled nix-store,
-with the store paths that are given and all that they need, and nothing else of the host. A VM with
-virtualisation.useNixStoreImage has such an image, which all VMs of the same closure share. What no VM
-was started with last goes after a day, or at once with --store --prune.
+With --store, nixvf-disk makes an image of the Nix store: a read-only EROFS file system with the label
+nix-store that holds the closure of the given store paths, and nothing else of the host. A VM with
+virtualisation.useNixStoreImage uses such an image. VMs with the same closure share it. An image that
+no VM used at its last start is removed after a day, or at once by --store --prune.
 
-Sizes are bytes, or a number with a unit: 512M, 20G, 1T, in powers of 1024; 1T is the largest.
+A size is a number of bytes, or a number with a unit: 512M, 20G or 1T, in powers of 1024. The largest
+size is 1T.
 
 Examples:
 
-An image for any use, and the same one made larger:
+An image for any use, and how to enlarge it:
 
   nixvf-disk --size 20G --label nixos root.raw
 
@@ -53,8 +54,8 @@ Images of the Nix store:
 
   nixvf-disk --store --prune
 
-Environment: NIXVF_ID (as --id), NIX_DISK_IMAGE, the root disk's path in the pipeline, XDG_STATE_HOME
-and XDG_CACHE_HOME.
+Environment: NIXVF_ID (the same as --id); NIX_DISK_IMAGE, the path of the root disk in the pipeline;
+XDG_STATE_HOME and XDG_CACHE_HOME.
 
 Files:
 
@@ -64,15 +65,15 @@ Files:
 Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 type command struct {
-	Paths  []string  `arg:"" optional:"" name:"path" help:"Image to make; without one, a boot document is read from stdin."`
-	Size   *string   `placeholder:"SIZE" help:"Size of the image (default 1G; in the pipeline, the document's)."`
-	Label  *string   `placeholder:"LABEL" help:"Label of the file system (default nixos)."`
-	UUID   uuid.UUID `name:"uuid" placeholder:"UUID" help:"UUID of the file system (default random)."`
-	Format *string   `enum:"ext4,none" placeholder:"ext4|none" help:"What the image holds: ext4, or nothing (default ext4; in the pipeline, the document's)."`
+	Paths  []string  `arg:"" optional:"" name:"path" help:"Image to make. Without it, a boot document is read from stdin."`
+	Size   *string   `placeholder:"SIZE" help:"Size of the image (default: 1G; in the pipeline, as the document says)."`
+	Label  *string   `placeholder:"LABEL" help:"Label of the file system (default: nixos)."`
+	UUID   uuid.UUID `name:"uuid" placeholder:"UUID" help:"UUID of the file system (default: random)."`
+	Format *string   `enum:"ext4,none" placeholder:"ext4|none" help:"File system of the image (default: ext4; in the pipeline, as the document says)."`
 	Grow   *string   `placeholder:"SIZE" help:"Enlarge the image at PATH to this size."`
 	Store  bool      `help:"Make an image of the Nix store: the closure of the paths that follow."`
-	Prune  bool      `help:"With --store: remove the images in the cache that no VM needs."`
-	ID     string    `name:"id" placeholder:"ID" help:"In the pipeline: id of the VM ($NIXVF_ID)."`
+	Prune  bool      `help:"With --store, remove the cached images that no VM needs."`
+	ID     string    `name:"id" placeholder:"ID" help:"In the pipeline, the id of the VM ($NIXVF_ID)."`
 	cli.Common
 }
 

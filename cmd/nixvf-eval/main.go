@@ -12,43 +12,43 @@ import (
 	"github.com/nixvf/nixvf/pkg/place"
 )
 
-const about = `Build a NixOS configuration of a flake and print how to boot it, as JSON on stdout.
+const about = `Build a NixOS configuration of a flake and print its boot document: JSON that says how to boot it.
 
-FLAKE is a directory or what else nix takes, like github:owner/repository. NAME is one of its
-nixosConfigurations; it can be left out when there is only one. The flake stays as it is.
+FLAKE is a directory or any other flake reference, such as github:owner/repository. NAME is one of its
+nixosConfigurations; it can be left out if there is only one. nixvf-eval never changes the flake.
 
-What stands behind -- goes to nix. Nix's messages and progress are on stderr.
+Arguments after -- are passed to nix. Nix's messages and progress go to stderr.
 
 Examples:
 
     nixvf-eval .#darwinVM | nixvf-args | nixvf-boot
 
-    nixvf-eval                         the only configuration of the flake here
-    nixvf-eval ~/machines#web          another directory
+    nixvf-eval                         the only configuration of the flake in this directory
+    nixvf-eval ~/machines#web          a flake in another directory
     nixvf-eval '.#"web.prod"'          a name with a dot
-    nixvf-eval . --query kernel        the kernel's path, nothing else
-    nixvf-eval . --no-build            the settings, without building anything
+    nixvf-eval . --query kernel        only the kernel's path
+    nixvf-eval . --no-build            only the settings; nothing is built
     nixvf-eval . --id second           a second VM of the same configuration
     nixvf-eval . -- --override-input nixpkgs ~/nixpkgs
 
-Environment: NIXVF_ID (as --id), XDG_STATE_HOME, XDG_CACHE_HOME, and nix's own variables.
+Environment: NIXVF_ID (the same as --id), XDG_STATE_HOME, XDG_CACHE_HOME, and nix's own variables.
 
 Files:
 
-    ~/.local/state/nixvf/ID/roots   links that keep the VM's system from garbage collection
-    ~/.cache/nixvf                  what is remembered of evaluations; it can go at any time
+    ~/.local/state/nixvf/ID/roots   links that protect the VM's system from garbage collection
+    ~/.cache/nixvf                  cached evaluations; you can delete them at any time
 
 Exit status: 0 success, 1 failure, 2 wrong usage, 128+N ended by signal N.`
 
 type flags struct {
-	Flake   string `arg:"" optional:"" default:"." name:"FLAKE#NAME" help:"The flake and the configuration's name (${default})."`
-	Query   string `placeholder:"QUERY" help:"Print only what this gjson path finds in the document; build the system only for what depends on that."`
-	OutLink string `placeholder:"PATH" help:"Make one more link to the system, here."`
-	NoLink  bool   `help:"Make no links in the state directory."`
-	NoBuild bool   `help:"Print the settings and build nothing."`
-	Strict  bool   `help:"Refuse a configuration that sets options without effect, instead of a warning."`
-	Fresh   bool   `help:"Evaluate again, although nothing has changed since the last time."`
-	ID      string `name:"id" placeholder:"ID" help:"The id of the VM, which its state goes by."`
+	Flake   string `arg:"" optional:"" default:"." name:"FLAKE#NAME" help:"The flake and the name of the configuration (default: ${default})."`
+	Query   string `placeholder:"QUERY" help:"Print only the part of the document that this gjson path selects. Build the system only if that part depends on it."`
+	OutLink string `placeholder:"PATH" help:"Also link the system at PATH, as nix build does."`
+	NoLink  bool   `help:"Make no links in the state directory. A garbage collection may then remove the system."`
+	NoBuild bool   `help:"Print the VM's settings and build nothing."`
+	Strict  bool   `help:"Fail, instead of warning, if the configuration sets options that have no effect."`
+	Fresh   bool   `help:"Evaluate again even if nothing has changed since the last time."`
+	ID      string `name:"id" placeholder:"ID" help:"Id of the VM; its state directory has this name ($NIXVF_ID)."`
 	cli.Common
 }
 
