@@ -59,7 +59,7 @@ func TestAddress(t *testing.T) {
 func TestAddressUnknown(t *testing.T) {
 	document, env := vfkitDocument(t, rule(t, "host", "udp", freePort(t), ":7000"))
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit", "--address")
-	s.expect("--address: the guest has no address that this host can reach; forward a port instead\r\n")
+	s.expect("--address: this host cannot reach the guest's address; forward a port instead\r\n")
 	s.expect("stand-in guest is up\r\n")
 	s.press("\x1d.")
 	s.end(0)

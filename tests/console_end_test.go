@@ -81,7 +81,7 @@ func TestAnnounce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vfkit", silentVfkit, "--vmm", "vfkit", "--stop-timeout", "1s")
-	s.expect("the console of vm-1")
+	s.expect("console of vm-1")
 	silent, err := net.Listen("unix", filepath.Join(dir, "state/nixvf/vm-1/run/rest.sock"))
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestAnnounce(t *testing.T) {
 	}
 	defer question.Close()
 	send(t, syscall.SIGTERM, s.cmd.Process.Pid)
-	s.expect("\r\nnixvf-boot: terminated: asking the guest to stop; once more forces it\n")
+	s.expect("\r\nnixvf-boot: terminated: asking the guest to shut down; ask again to force it\n")
 	s.end(124)
 	expectNone(t, env)
 }

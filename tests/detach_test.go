@@ -302,7 +302,7 @@ func TestDetachKeys(t *testing.T) {
 	v = attach()
 	v.pressUntil("d")
 	v.press("\x1d.")
-	v.expect("nixvf-boot: ctrl-] .: asking the guest to stop; once more forces it\r\n")
+	v.expect("nixvf-boot: ctrl-] .: asking the guest to shut down; ask again to force it\r\n")
 	v.expect("asked to Stop\r\n")
 	v.end(0)
 

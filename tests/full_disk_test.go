@@ -57,7 +57,7 @@ func TestFullDisk(t *testing.T) {
 	s.expect(paused)
 	start := time.Now()
 	s.press("\x1d.")
-	s.expect("the guest is paused and cannot stop: in 3s it is ended by force, unless there is room for its disk")
+	s.expect("the guest is paused and cannot shut down: it will be forced in 3s, unless its disk gets room")
 	s.expect("the guest did not stop within 3s: ending qemu by force")
 	s.end(124)
 	if d := time.Since(start); d > 30*time.Second {

@@ -282,7 +282,7 @@ func change(t *testing.T, document string, f func(doc map[string]any)) {
 func TestTerminalIsRaw(t *testing.T) {
 	document, env := standInDocument(t)
 	s := onScreen(t, document, env, filepath.Join(bin, "nixvf-boot"), "--vmm", "vfkit")
-	s.expect("ctrl-] d leaves it running, ctrl-] . stops it, twice by force\r\n")
+	s.expect("ctrl-] d leaves it running, ctrl-] . shuts it down, twice forces it\r\n")
 	s.expect("stand-in guest is up\r\n")
 	// an arrow, ^C ^Z ^\ ^S ^Q ^D, carriage return, and ctrl-] for the guest
 	for _, key := range []string{"\x1b[A", "\x03", "\x1a", "\x1c", "\x13", "\x11", "\x04", "\r", "\x1d\x1d", "\x1dx"} {
@@ -290,7 +290,7 @@ func TestTerminalIsRaw(t *testing.T) {
 		s.expect(strings.Replace(key, "\x1d\x1d", "\x1d", 1))
 	}
 	s.press("\x1d.")
-	s.expect("asking the guest to stop; once more forces it")
+	s.expect("asking the guest to shut down; ask again to force it")
 	s.expect("asked to Stop\r\n")
 	s.end(0)
 }

@@ -27,7 +27,7 @@ func (m *machine) findAddress(ctx context.Context, found func(netip.Addr)) {
 	}
 	card := m.natCard()
 	if card == nil {
-		m.Warn("--address: the guest has no address that this host can reach; forward a port instead")
+		m.Warn("--address: this host cannot reach the guest's address; forward a port instead")
 		return
 	}
 	before, _ := m.lease(card)

@@ -29,7 +29,7 @@ func onCmdline(argv []string, change func(line string) string) []string {
 // tellGuest puts a parameter in front of the kernel's command line, before any
 // arguments for init.
 func tellGuest(argv []string, param string) ([]string, error) {
-	err := errors.New("there is no kernel's command line to tell the guest of it")
+	err := errors.New("there is no kernel command line that could tell the guest")
 	argv = onCmdline(argv, func(line string) string {
 		if err = nil; len(param)+1+len(line) > vfkit.MaxCmdline {
 			err = fmt.Errorf("the kernel's command line has no room for %s", param)

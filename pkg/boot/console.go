@@ -152,7 +152,7 @@ func (c *guestConsole) connect() <-chan struct{} {
 		}()
 	case c.log != nil:
 	case terminal != nil:
-		c.m.Say("the console of %s; ctrl-] d leaves it running, ctrl-] . stops it, twice by force", c.m.place.ID)
+		c.m.Say("console of %s; ctrl-] d leaves it running, ctrl-] . shuts it down, twice forces it", c.m.place.ID)
 		c.take(terminal)
 	default:
 		c.output.Add(c.m.Stdout, c.unwritable)
@@ -326,7 +326,7 @@ func (c *guestConsole) cut(hurried bool) {
 	}
 	for _, w := range c.output.RemoveBusy(keep) {
 		if w == io.Writer(c.m.Stdout) {
-			err := errors.New("nobody takes it")
+			err := errors.New("nothing accepts it")
 			c.lostOutput.CompareAndSwap(nil, &err)
 		}
 	}

@@ -32,7 +32,7 @@ func (m *machine) planCredentials() error {
 	}
 	dir := m.credentialsDir()
 	if strings.Contains(dir, ",") {
-		return fmt.Errorf("credentials: %q holds a comma, which vfkit's devices cannot carry", dir)
+		return fmt.Errorf("credentials: %q contains a comma, which vfkit's device options cannot contain", dir)
 	}
 	share, err := config.VirtioFsNew(dir, credentialsTag)
 	if err != nil {

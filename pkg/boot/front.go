@@ -68,7 +68,7 @@ func (c Config) lead() (int, error) {
 	case status > 128 && f.State().ExitCode() < 0:
 		return status, endOf("the process that ran the VM", status, "", nothingKnown)
 	case status == 0 && c.Detach:
-		return 1, errors.New("the VM has ended already")
+		return 1, errors.New("the VM has already ended")
 	}
 	return status, nil // the keeper has said why
 }
@@ -103,7 +103,7 @@ func Attach(id string, c Config) (int, error) {
 		case r, open := <-p.reports:
 			switch {
 			case !open:
-				return 1, fmt.Errorf("%s: the process that ran it was killed", id)
+				return 1, fmt.Errorf("%s: the nixvf-boot that ran it was killed", id)
 			case r.State == leash.Refused:
 				return 1, fmt.Errorf("%s: %s", id, strings.Join(r.Why, ", "))
 			case r.State == leash.Detached:

@@ -38,7 +38,7 @@ func (m *machine) boundHostFiles() error {
 		return fmt.Errorf("open files: %w", err)
 	}
 	if most < leastFiles {
-		m.Warn("open files: this host lets a process have %d, which a walk through the store in the guest may exceed; %d or more are needed (ulimit -Hn)",
+		m.Warn("open files: this host allows a process %d, and reading the whole store in the guest may need more: allow %d or more (ulimit -Hn)",
 			most, leastFiles)
 	}
 	m.doc.Argv = tellHostFiles(m.doc.Argv, hostFiles(most))

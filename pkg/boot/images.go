@@ -62,7 +62,7 @@ func (m *machine) saySmaller() {
 		if err != nil {
 			path = "PATH"
 		}
-		m.Say("disk: %s has %s, where the VM is to have %s: nixvf-disk --grow %dM %s enlarges it while the VM is off",
+		m.Say("disk: %s has %s, but the VM should have %s: stop the VM and run nixvf-disk --grow %dM %s",
 			d.Path, units.BytesSize(float64(info.Size())), units.BytesSize(float64(d.Size)), d.Size>>20, path)
 	}
 }

@@ -24,7 +24,7 @@ func (m *machine) checkInput() error {
 	case m.InputFile == "":
 		return nil
 	case m.InputFile == "-", err == nil && isStdin(info):
-		return fault.Hint(errors.New("--input: stdin is the document already"), "mkfifo makes a file that others can write to")
+		return fault.Hint(errors.New("--input: stdin is the document already"), "use a FIFO to type into it from elsewhere (mkfifo)")
 	case err != nil:
 		return fmt.Errorf("--input: %w", err)
 	case info.IsDir():

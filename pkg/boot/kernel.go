@@ -38,12 +38,12 @@ func (m *machine) checkKernel(path string) error {
 	system, made := m.guestSystem(), head.system()
 	switch packed := head.packed(); {
 	case made != "" && made != system:
-		return fmt.Errorf("kernel: %s is made for %s, and the guest is %s", path, made, system)
+		return fmt.Errorf("kernel: %s is for %s, but the guest is %s", path, made, system)
 	case packed != "":
-		return fault.Hint(fmt.Errorf("kernel: %s is %s: it must be unpacked first", path, packed),
+		return fault.Hint(fmt.Errorf("kernel: %s is %s: it must be decompressed first", path, packed),
 			"the kernel's build has the unpacked one as arch/arm64/boot/Image")
 	case system == "aarch64-linux" && made == "":
-		return fmt.Errorf("kernel: %s is no kernel for arm64: it should be an uncompressed Image", path)
+		return fmt.Errorf("kernel: %s is not an arm64 kernel: it should be an uncompressed Image", path)
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (m *machine) checkMemory(linux *config.LinuxBootloader) error {
 	}
 	needs := max(head.needs(), uint64(kernel.Size())) + uint64(initrd.Size())
 	if memory := m.vm.Memory.ToBytes(); uint64(memory) < needs {
-		err := fmt.Errorf("memory: %d MiB are too few: the kernel and its initrd need %d to begin with", memory>>20, (needs+1<<20-1)>>20)
+		err := fmt.Errorf("memory: %d MiB are too few: the kernel and its initrd alone need %d", memory>>20, (needs+1<<20-1)>>20)
 		return fault.Hint(err, "nixvf-args --memory, or virtualisation.memorySize, sets it")
 	}
 	return nil

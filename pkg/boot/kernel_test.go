@@ -25,16 +25,16 @@ func TestKernel(t *testing.T) {
 	}{
 		{bzImage, "", x86, ""},
 		{bzImage, x86, x86, ""},
-		{bzImage, arm, arm, "is made for x86_64-linux, and the guest is aarch64-linux"},
+		{bzImage, arm, arm, "is for x86_64-linux, but the guest is aarch64-linux"},
 		{image, "", arm, ""},
 		{image, arm, arm, ""},
-		{image, x86, x86, "is made for aarch64-linux, and the guest is x86_64-linux"},
-		{"\x1f\x8b\x08", arm, arm, "is compressed with gzip: it must be unpacked first"},
+		{image, x86, x86, "is for aarch64-linux, but the guest is x86_64-linux"},
+		{"\x1f\x8b\x08", arm, arm, "is compressed with gzip: it must be decompressed first"},
 		{"\x1f\x8b\x08", "", vmm.HostSystem(), "is compressed with gzip"},
 		{"\x28\xb5\x2f\xfd", arm, arm, "is compressed with zstd"},
 		{"MZ\x00\x00zimg", arm, arm, "is a compressed EFI program (zboot): "},
-		{"MZ", arm, arm, "is no kernel for arm64: it should be an uncompressed Image"},
-		{"", arm, arm, "is no kernel for arm64"},
+		{"MZ", arm, arm, "is not an arm64 kernel: it should be an uncompressed Image"},
+		{"", arm, arm, "is not an arm64 kernel"},
 		{"", x86, x86, ""}, // an x86 VMM says itself what it can start
 	}
 	for _, tt := range tests {
@@ -69,9 +69,9 @@ func TestMemory(t *testing.T) {
 		err    string
 	}{
 		{x86, 36, ""},
-		{x86, 35, "memory: 35 MiB are too few: the kernel and its initrd need 36 to begin with"},
+		{x86, 35, "memory: 35 MiB are too few: the kernel and its initrd alone need 36"},
 		{arm, 37, ""},
-		{arm, 36, "memory: 36 MiB are too few: the kernel and its initrd need 37"},
+		{arm, 36, "memory: 36 MiB are too few: the kernel and its initrd alone need 37"},
 		{"some other kernel", 5, ""},
 		{"some other kernel", 4, "memory: 4 MiB are too few"},
 	} {

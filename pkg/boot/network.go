@@ -35,7 +35,7 @@ func (m *machine) planNetwork() (err error) {
 	}
 	m.cards = slices.DeleteFunc(cards, func(c *config.VirtioNet) bool { return !c.Nat })
 	if len(m.cards) == 0 && len(m.rules) > 0 {
-		return errors.New("forwardPorts: the VM has no network card with NAT")
+		return errors.New("forwardPorts: the VM has no NAT network card")
 	}
 	m.nameCards()
 	return nil

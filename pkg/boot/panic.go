@@ -66,7 +66,7 @@ func (s *session) suspect(p panicked) {
 func (s *session) afterPanic() error {
 	s.doubt = nil
 	if !s.panicked.sure && s.console.output.Written() > s.alive {
-		s.console.note("warning: the console shows a kernel's panic, but the guest goes on; it was asked to stop")
+		s.console.note("warning: the console shows a kernel panic, but the guest runs on; it was asked to shut down")
 		return nil
 	}
 	s.forced = 1
@@ -93,7 +93,7 @@ func (s *session) watchRestarts() {
 			s.restarts.Add(1)
 		}
 		if silent == silentRestarts {
-			s.raise(fault.Hint(fmt.Errorf("the guest started anew %d times and printed nothing", silent),
+			s.raise(fault.Hint(fmt.Errorf("the guest restarted %d times and printed nothing", silent),
 				"a kernel that panics before it has loaded virtio_console, or whose console= is another one, cannot say so"), true)
 		}
 		written, start = s.console.output.Written(), time.Now()

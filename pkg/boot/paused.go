@@ -96,7 +96,7 @@ func (s *session) stopLimit() time.Duration {
 		return s.m.StopTimeout
 	}
 	limit := min(s.m.StopTimeout, pausedLimit)
-	s.console.note("the guest is paused and cannot stop: in %v it is ended by force, unless there is room for its disk", limit)
+	s.console.note("the guest is paused and cannot shut down: it will be forced in %v, unless its disk gets room", limit)
 	return limit
 }
 

@@ -62,7 +62,7 @@ func (m *machine) prepare(ctx context.Context) (*made, error) {
 // a run that was killed, since we have the lock.
 func (m *machine) freshDirectory(path string) error {
 	if err := m.clear(path); err != nil {
-		return fmt.Errorf("clearing what an earlier run left: %w", err)
+		return fmt.Errorf("removing what an earlier run left: %w", err)
 	}
 	return os.Mkdir(path, 0o700)
 }

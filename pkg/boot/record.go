@@ -12,7 +12,7 @@ import (
 func (m *machine) openRecord() {
 	self, err := lock.Self()
 	if err != nil {
-		m.Warn("record: %v", err) // then nobody takes it for this run's
+		m.Warn("record: %v", err) // then nothing accepts it for this run's
 	}
 	m.record = &instance.Record{
 		Name: m.doc.Name, System: m.doc.System, VMM: m.kind.Name, MemorySize: int(m.vm.Memory.ToBytes() >> 20), Cores: int(m.vm.Vcpus),

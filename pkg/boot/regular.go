@@ -52,6 +52,6 @@ func checkFiles() error {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Max >= filesLeast {
 		return nil
 	}
-	err := fmt.Errorf("open files: this process may have %d, and needs at least %d", limit.Max, filesLeast)
-	return fault.Hint(err, "ulimit -H -n shows the limit; who starts this shell sets it")
+	err := fmt.Errorf("open files: the limit is %d, and at least %d are needed", limit.Max, filesLeast)
+	return fault.Hint(err, "ulimit -H -n shows the limit")
 }

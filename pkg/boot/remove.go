@@ -20,7 +20,7 @@ import (
 // the locks on disks: an image that another VM runs on is not removed.
 func Remove(vm place.VM, disks string, uid int) (err error) {
 	if info, err := os.Lstat(vm.Dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return fmt.Errorf("%s: a link, and not the VM's directory itself", vm.Dir)
+		return fmt.Errorf("%s: a link, not the VM's directory", vm.Dir)
 	}
 	l, err := lock.Take(vm.Lock())
 	var held *lock.HeldError
@@ -165,7 +165,7 @@ func (m *machine) clear(path string) error {
 		return nil
 	}
 	if err == nil && !(info.IsDir() && ownedBy(info, m.UID)) {
-		err = errors.New("it is not a directory of this user's own")
+		err = errors.New("this user does not own it as a directory")
 	}
 	if err == nil {
 		err = removeTree(path)
@@ -177,7 +177,7 @@ func (m *machine) clear(path string) error {
 	if failed := os.Rename(path, aside); failed != nil {
 		return errors.Join(err, failed)
 	}
-	m.Warn("what an earlier run left cannot be removed and is in %s now: %v", aside, err)
+	m.Warn("what an earlier run left cannot be removed; it is in %s now: %v", aside, err)
 	return nil
 }
 

@@ -219,7 +219,7 @@ func (s *session) outcome(err error) (int, error) {
 	case s.forced != 0:
 		return s.forced, nil
 	case status == 0 && s.console.lostOutput.Load() != nil:
-		return 1, fmt.Errorf("console: its output could not be written: %w", *s.console.lostOutput.Load())
+		return 1, fmt.Errorf("console: cannot write its output: %w", *s.console.lostOutput.Load())
 	case status == 0:
 		return 0, nil
 	case panicked: // and QEMU has ended for it

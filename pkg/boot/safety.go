@@ -80,8 +80,8 @@ func (m *machine) checkStore() error {
 	var errs []error
 	for _, path := range slices.Compact(paths) {
 		if (inStore(path) || inside(path, nixState)) && !m.UnsafeStore {
-			err := fmt.Errorf("%s: the VM would write to the store there, or to what Nix knows of it", path)
-			errs = append(errs, fault.Hint(err, "a disk image is attached without that by readonly, as in --device virtio-blk,path=PATH,readonly"))
+			err := fmt.Errorf("%s: the VM would write to the Nix store or to Nix's database there", path)
+			errs = append(errs, fault.Hint(err, "to attach a disk image read-only, use --device virtio-blk,path=PATH,readonly"))
 		}
 	}
 	return errors.Join(errs...)

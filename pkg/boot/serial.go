@@ -24,7 +24,7 @@ func (m *machine) planConsole() error {
 	}
 	for _, d := range serials {
 		if !m.kind.AppendsLogs && d != m.console && holdsText(d.LogFile) {
-			return fmt.Errorf("console log %s holds something, and %s would empty it: only one console is appended to", d.LogFile, m.kind.Name)
+			return fmt.Errorf("console log %s is not empty, and %s would truncate it: only one console can append to its log", d.LogFile, m.kind.Name)
 		}
 	}
 	if m.console == nil {

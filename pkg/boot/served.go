@@ -26,7 +26,7 @@ func (s seen) unchanged() error {
 	for path, before := range s {
 		now, err := os.Stat(path)
 		if err == nil && !os.SameFile(before, now) {
-			err = errors.New("replaced by something else since it was checked")
+			err = errors.New("replaced since it was checked")
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("share %s: %w", path, err))

@@ -57,7 +57,7 @@ func (m *machine) openShared(path string, flag int) (*os.File, error) {
 	defer root.Close()
 	f, err := root.OpenFile(rest, flag, 0o600)
 	if failed := (*fs.PathError)(nil); errors.As(err, &failed) && strings.Contains(failed.Err.Error(), "escapes") {
-		err = fmt.Errorf("%s: a link leads out of share %q, to which the guest may write", path, share.MountTag)
+		err = fmt.Errorf("%s: a link leads out of share %q, which the guest can write to", path, share.MountTag)
 	}
 	return f, err
 }
@@ -69,7 +69,7 @@ func (m *machine) checkSharedLog(path string) error {
 	if share == nil || path == m.wanted.LogFile || !m.guestWrites(share) {
 		return nil
 	}
-	return fmt.Errorf("console log %s: it is in share %q, where the guest may put a link in its place: name a file outside", path, share.MountTag)
+	return fmt.Errorf("console log %s: it is in share %q, where the guest could replace it by a link: use a file outside the share", path, share.MountTag)
 }
 
 // guestWrites reports whether root in the guest may write to a share.
@@ -110,6 +110,6 @@ func (m *machine) checkName(what, path string) error {
 	if in, err := filepath.Rel(top, existing(path)); err == nil && filepath.IsLocal(in) {
 		return nil
 	}
-	err := fmt.Errorf("%s: %s: a link leads out of share %q, to which the guest may write", what, path, share.MountTag)
-	return fault.Hint(err, "where the link is yours, name the file by its own path")
+	err := fmt.Errorf("%s: %s: a link leads out of share %q, which the guest can write to", what, path, share.MountTag)
+	return fault.Hint(err, "if the link is yours, give the path of the file itself")
 }

@@ -39,7 +39,7 @@ func (m *machine) planSSH() error {
 		m.linked = false
 	}
 	if taken := fmt.Sprintf("virtio-vsock,port=%d,", ssh.Port); slices.ContainsFunc(m.doc.Argv, func(arg string) bool { return strings.Contains(arg, taken) }) {
-		return fmt.Errorf("vsock port %d: it is nixvf's own, for ssh", ssh.Port)
+		return fmt.Errorf("vsock port %d: it is reserved for nixvf's ssh", ssh.Port)
 	}
 	argv, err := tellGuest(m.doc.Argv, sshParam+way)
 	if err != nil {

@@ -68,7 +68,7 @@ func (c *guestConsole) welcome(v visitor) {
 func (s *session) background() {
 	if s.console.front == nil {
 		if s.console.terminal != nil { // nixvf-boot was a job in the background when it began
-			s.console.note("the VM cannot go to the background: nixvf-boot was started there")
+			s.console.note("the VM cannot go to the background: nixvf-boot runs in the background already")
 			s.console.retake()
 		}
 		return

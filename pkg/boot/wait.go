@@ -103,7 +103,7 @@ func (s *session) request(why string, person bool) (forced bool) {
 			s.limit, s.again = time.After(s.patience), time.After(askAgain)
 			s.inside = time.After(min(askInsideAfter, s.patience/2))
 		}
-		s.console.note("%s: asking the guest to stop; once more forces it", why)
+		s.console.note("%s: asking the guest to shut down; ask again to force it", why)
 	}
 	return false
 }

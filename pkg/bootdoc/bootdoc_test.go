@@ -206,8 +206,8 @@ func TestParseErrors(t *testing.T) {
 			"init: a number, where a string is wanted", "kernel-params: a string, where an array is wanted"}},
 		{with(`"version":2`), []string{"version: 2 is not a whole number from 1 to 1"}},
 		{with(`"version":"1"`), []string{"version: a string, where a number is wanted"}},
-		{with(`"name":""`), []string{`name: "" is not of 1 to 128 bytes`}},
-		{with(`"name":"a\u001b[2Jb"`), []string{`name: "a\x1b[2Jb" holds a control character`}},
+		{with(`"name":""`), []string{`name: "" must have 1 to 128 bytes`}},
+		{with(`"name":"a\u001b[2Jb"`), []string{`name: "a\x1b[2Jb" contains a control character`}},
 		{with(`"id":"../x"`), []string{`id: "../x" is not an id`}},
 		{with(`"id":"a","id":"b"`), []string{"id: is given twice"}},
 		{with(`"roots":["/a","b","/c/"]`), []string{
@@ -233,8 +233,8 @@ func TestParseErrors(t *testing.T) {
 			"virtualisation.qemu.drives[0].file: missing or empty",
 			`virtualisation.qemu.drives[1].deviceExtraOpts.serial: serial number "123456789012345678901" is not of at most 20 letters, digits and signs without a comma`}},
 		{settings(`"sharedDirectories":{"a,b":{"source":"/x"},"":{"source":"/x"},"t":{"target":"m"},"u":3}`), []string{
-			`virtualisation.sharedDirectories.a,b: mount tag "a,b" holds a comma, which vfkit cannot take`,
-			`virtualisation.sharedDirectories: mount tag "" is not of 1 to 36 bytes`,
+			`virtualisation.sharedDirectories.a,b: mount tag "a,b" contains a comma, which vfkit does not accept`,
+			`virtualisation.sharedDirectories: mount tag "" must have 1 to 36 bytes`,
 			"virtualisation.sharedDirectories.t.source: missing or empty",
 			`virtualisation.sharedDirectories.t.target: "m" is not an absolute path`,
 			"virtualisation.sharedDirectories.u: a number, where an object is wanted"}},
@@ -251,7 +251,7 @@ func TestParseErrors(t *testing.T) {
 			"virtualisation.graphics: a number, where true or false is wanted",
 			"virtualisation.resolution.x: 0 is not a whole number from 1 to 65536",
 			"virtualisation.rosetta.enable: a string, where true or false is wanted",
-			`virtualisation.rosetta.mountTag: mount tag "" is not of 1 to 36 bytes`}},
+			`virtualisation.rosetta.mountTag: mount tag "" must have 1 to 36 bytes`}},
 	}
 	for _, tt := range tests {
 		_, _, err := Parse([]byte(tt.in))

@@ -71,7 +71,7 @@ func TestBoundedDocument(t *testing.T) {
 
 func TestLaunchDocument(t *testing.T) {
 	_, _, err := Parse([]byte(`{"version": 1, "argv": ["vfkit", "--gui"]}`))
-	if want := "boot document: this is a launch document: nixvf-args has been here already, and nixvf-boot is next"; err == nil || err.Error() != want {
+	if want := "boot document: this is a launch document, which nixvf-args has made already: pipe it to nixvf-boot"; err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 }

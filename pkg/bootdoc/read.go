@@ -69,7 +69,7 @@ func Parse(data []byte) (*Document, []string, error) {
 		return doc, []string{warning}, top.Err()
 	}
 	if !top.Has("kernel") && top.Has("argv") {
-		return nil, nil, errors.New("boot document: this is a launch document: nixvf-args has been here already, and nixvf-boot is next")
+		return nil, nil, errors.New("boot document: this is a launch document, which nixvf-args has made already: pipe it to nixvf-boot")
 	}
 	doc := &Document{
 		Version:      int(top.Int("version", Version, Version, Version)),
@@ -146,7 +146,7 @@ func readBootspec(top *strictjson.Object) *Document {
 func readName(top *strictjson.Object) string {
 	name := top.String("name", DefaultName)
 	if name == "" || len(name) > MaxName {
-		top.Errorf("name", "%q is not of 1 to %d bytes", name, MaxName)
+		top.Errorf("name", "%q must have 1 to %d bytes", name, MaxName)
 		return DefaultName
 	}
 	return name
@@ -257,7 +257,7 @@ var macPattern = regexp.MustCompile(`^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){
 func readNixvf(o *strictjson.Object) Nixvf {
 	n := Nixvf{MAC: o.String("mac", ""), Console: o.String("console", "")}
 	if n.MAC != "" && !macPattern.MatchString(n.MAC) {
-		o.Errorf("mac", "%q is not the hardware address of one card, like 52:54:00:12:34:56", n.MAC)
+		o.Errorf("mac", "%q is not a MAC address of one card, such as 52:54:00:12:34:56", n.MAC)
 	}
 	for _, port := range o.Ints("vsock", 1, 1<<32-2) { // the next one is the wildcard, vsock(7)
 		n.Vsock = append(n.Vsock, int(port))
@@ -341,7 +341,7 @@ func CheckCredential(name string) error {
 		strings.ContainsAny(name, "/:,*?[\\") || name[0] == '.' || name[0] == '-':
 		return fmt.Errorf("%q is not the name of a credential: letters, digits, '.', '_', '-' and the like", name)
 	case strings.HasPrefix(name, "nixvf."):
-		return fmt.Errorf("%q is a name of nixvf's own", name)
+		return fmt.Errorf("%q is reserved for nixvf", name)
 	}
 	return nil
 }
@@ -351,11 +351,11 @@ func CheckCredential(name string) error {
 func CheckTag(tag string) error {
 	switch {
 	case tag == "" || len(tag) > maxTag:
-		return fmt.Errorf("mount tag %q is not of 1 to %d bytes", tag, maxTag)
+		return fmt.Errorf("mount tag %q must have 1 to %d bytes", tag, maxTag)
 	case strings.Contains(tag, ","):
-		return fmt.Errorf("mount tag %q holds a comma, which vfkit cannot take", tag)
+		return fmt.Errorf("mount tag %q contains a comma, which vfkit does not accept", tag)
 	case !utf8.ValidString(tag) || strings.ContainsFunc(tag, unicode.IsControl):
-		return fmt.Errorf("mount tag %q holds a control character", tag)
+		return fmt.Errorf("mount tag %q contains a control character", tag)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func Parse(list []byte) ([]Name, error) {
 		stored, real, found := strings.Cut(string(line), separator)
 		name := Name{stored, real}
 		if !whole || !found {
-			return nil, fmt.Errorf("line %d is no STORED//REAL", number)
+			return nil, fmt.Errorf("line %d is not STORED//REAL", number)
 		}
 		if err := name.check(); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
@@ -87,7 +87,7 @@ func (n Name) check() error {
 	}
 	for _, p := range []string{n.Stored, n.Real} {
 		if path.Clean(p) != p || path.IsAbs(p) || strings.HasPrefix(p, ".") || strings.ContainsAny(p, "\n\x00") {
-			return fmt.Errorf("%q is no path in a store", p)
+			return fmt.Errorf("%q is not a store path", p)
 		}
 	}
 	for i := range stored {

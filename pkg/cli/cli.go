@@ -161,7 +161,7 @@ func (t *Tool) NoRest() error {
 	if len(t.Rest) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("arguments behind -- mean nothing here: %q", t.Rest)
+	err := fmt.Errorf("arguments after -- have no meaning here: %q", t.Rest)
 	return fault.Usage(fault.Hint(err, "%s --help shows how it is used", t.Name))
 }
 
@@ -189,10 +189,10 @@ func untilSignal() (context.Context, func()) {
 
 // Document reads the document on stdin to its end. A terminal there is wrong
 // usage; nothing at all means that the stage before failed. It gives up when
-// nobody reads stdout any more.
+// stdout is closed.
 func (t *Tool) Document(ctx context.Context, what string) ([]byte, error) {
 	if term.IsTerminal(int(t.Stdin.Fd())) {
-		err := fmt.Errorf("stdin is a terminal, where a %s is wanted", what)
+		err := fmt.Errorf("stdin is a terminal, but a %s is expected on it", what)
 		return nil, fault.Usage(fault.Hint(err, "%s --help shows how it is used", t.Name))
 	}
 	type result struct {
@@ -221,7 +221,7 @@ func (t *Tool) Document(ctx context.Context, what string) ([]byte, error) {
 // a terminal it is wrong usage, which the flag mends.
 func (t *Tool) Confirm(ctx context.Context, question, flag string) (bool, error) {
 	if !term.IsTerminal(int(t.Stdin.Fd())) {
-		return false, fault.Usage(fmt.Errorf("stdin is no terminal where this could be asked: %s? (%s says yes)", question, flag))
+		return false, fault.Usage(fmt.Errorf("cannot ask, because stdin is not a terminal: %s? (%s answers yes)", question, flag))
 	}
 	fmt.Fprintf(t.Stderr, "%s: %s? [y/N] ", t.Name, safe(question))
 	in, answer := bufio.NewReader(t.Stdin), make(chan string, 1)

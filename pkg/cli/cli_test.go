@@ -121,7 +121,7 @@ func TestTerminalOnStdin(t *testing.T) {
 	var stderr bytes.Buffer
 	tool := &Tool{Name: "t", Stdin: terminal, Stdout: io.Discard, Stderr: &stderr}
 	_, err = tool.Document(context.Background(), "boot document")
-	if fault.Code(err) != 2 || !strings.Contains(err.Error(), "where a boot document is wanted") {
+	if fault.Code(err) != 2 || !strings.Contains(err.Error(), "but a boot document is expected") {
 		t.Errorf("got %v, status %d", err, fault.Code(err))
 	}
 }

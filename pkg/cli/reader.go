@@ -9,7 +9,7 @@ import (
 )
 
 // errUnread is the cause of a context that ended with stdout's last reader.
-var errUnread = errors.New("nobody reads stdout any more")
+var errUnread = errors.New("stdout is closed")
 
 // WhileRead returns a context that ends when stdout is a pipe that nobody reads
 // any more. A later stage that was interrupted thus ends the earlier ones, even

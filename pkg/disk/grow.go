@@ -46,7 +46,7 @@ func grow(ctx context.Context, path string, size int64) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case size < info.Size():
-		return fmt.Errorf("has %d bytes already and is never made smaller (%d)", info.Size(), size)
+		return fmt.Errorf("has %d bytes, and an image never shrinks (%d)", info.Size(), size)
 	case size == info.Size():
 		return nil
 	}
@@ -89,7 +89,7 @@ func checkImage(info fs.FileInfo) error {
 		return fmt.Errorf("is %s, not a disk image", kind(info.Mode()))
 	}
 	if info.Size()%SectorSize != 0 {
-		return fmt.Errorf("is no disk image: %d bytes are not a whole number of sectors", info.Size())
+		return fmt.Errorf("is not a disk image: %d bytes are not a whole number of sectors", info.Size())
 	}
 	return nil
 }

@@ -68,15 +68,15 @@ func TestGrowRefuses(t *testing.T) {
 		size int64
 		want string
 	}{
-		"smaller":   {content(sectors), BlockSize, "has 8192 bytes already and is never made smaller (4096)"},
-		"negative":  {content(sectors), -1 << 40, "has 8192 bytes already and is never made smaller (-1099511627776)"},
+		"smaller":   {content(sectors), BlockSize, "has 8192 bytes, and an image never shrinks (4096)"},
+		"negative":  {content(sectors), -1 << 40, "has 8192 bytes, and an image never shrinks (-1099511627776)"},
 		"too large": {content(sectors), MaxSize + 1, "size 1099511627777: the largest image has 1TiB"},
 		"nothing":   {func(string) error { return nil }, 1 << 30, "no such file or directory"},
 		"dead link": {func(p string) error { return os.Symlink("nowhere", p) }, 1 << 30, "no such file or directory"},
 		"directory": {func(p string) error { return os.Mkdir(p, 0o700) }, 1 << 30, "is a directory, not a disk image"},
 		"pipe":      {func(p string) error { return unix.Mkfifo(p, 0o600) }, 1 << 30, "is a named pipe, not a disk image"},
 		"device":    {func(p string) error { return os.Symlink(os.DevNull, p) }, 1 << 30, "is a device, not a disk image"},
-		"text":      {content("my notes\n"), 1 << 30, "is no disk image: 9 bytes are not a whole number of sectors"},
+		"text":      {content("my notes\n"), 1 << 30, "is not a disk image: 9 bytes are not a whole number of sectors"},
 		"qcow2":     {content("QFI\xfb" + sectors[4:]), 1 << 30, "is a qcow2 image, not a raw one"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func parseAnswer(data []byte, flake, name string) (*answer, error) {
 		return nil, fault.Hint(err, "name one, as in %s", argument(flake, a.Names[0]))
 	case "foreign":
 		err := fmt.Errorf("configuration %q is not a NixOS configuration", a.Name)
-		return nil, fault.Hint(err, "nixvf wants what nixpkgs.lib.nixosSystem returns, of NixOS 21.11 or newer")
+		return nil, fault.Hint(err, "nixvf needs the result of nixpkgs.lib.nixosSystem, of NixOS 21.11 or newer")
 	}
 	return nil, fmt.Errorf("nix eval: an answer of kind %q", a.Kind)
 }

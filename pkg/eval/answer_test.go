@@ -16,14 +16,14 @@ func TestParseAnswer(t *testing.T) {
 		{`{"kind": "missing", "names": ["a", "web.prod"]}`, `flake ./x has no configuration "vm"; it has a, "web.prod"`, ""},
 		{`{"kind": "several", "names": ["web.prod", "b"]}`, `flake ./x has several configurations: "web.prod", b`, `name one, as in './x#"web.prod"'`},
 		{`{"kind": "several", "names": ["a", "b"]}`, `flake ./x has several configurations: a, b`, "name one, as in ./x#a"},
-		{`{"kind": "foreign", "name": "vm"}`, `configuration "vm" is not a NixOS configuration`, "nixvf wants what"},
+		{`{"kind": "foreign", "name": "vm"}`, `configuration "vm" is not a NixOS configuration`, "nixvf needs the result"},
 		{`{"kind": "system", "name": "` + strings.Repeat("n", 129) + `"}`, "its name is longer than 128 bytes", ""},
 		{`{"kind": "system", "name": "vm", "additional": [{"text": "/etc/passwd", "context": {}}]}`,
 			`additionalPaths: "/etc/passwd" is not in the Nix store`, ""},
 		{`{"kind": "system", "name": "vm", "settings": {"emptyDiskImages": [{"size": 5, "driveConfig": {"deviceExtraOpts": {"serial": "longer-than-twenty-bytes"}}}]}}`,
 			`vm: virtualisation.emptyDiskImages[0].driveConfig.deviceExtraOpts.serial: serial number "longer-than-twenty-bytes" is not of at most 20`, ""},
 		{`{"kind": "system", "name": "vm", "settings": {"qemu": {"drives": [{"file": "$(pwd)/a.raw"}, {"file": "a b"}]}}}`,
-			`vm: virtualisation.qemu.drives: file: "$(pwd)/a.raw": command substitution is not allowed here`, "$PWD"},
+			`vm: virtualisation.qemu.drives: file: "$(pwd)/a.raw": command substitution is not allowed`, "$PWD"},
 		{`{"kind": "other"}`, `kind "other"`, ""},
 		{`[]`, "nix eval: json", ""},
 	}
@@ -48,8 +48,8 @@ func TestPathWarnings(t *testing.T) {
 	}
 	want := []string{
 		"other",
-		"virtualisation.diskImage: \"`pwd`/a.raw\": command substitution is not allowed here: nixvf-args needs --disk FILE",
-		`virtualisation.sharedDirectories.project.source: "$(pwd)": command substitution is not allowed here: nixvf-args needs --share project=DIR`,
+		"virtualisation.diskImage: \"`pwd`/a.raw\": command substitution is not allowed: nixvf-args needs --disk FILE",
+		`virtualisation.sharedDirectories.project.source: "$(pwd)": command substitution is not allowed: nixvf-args needs --share project=DIR`,
 		`virtualisation.sharedDirectories.quoted.source: "'open": reached EOF without closing quote ` + "`'`" + `: nixvf-args needs --share quoted=DIR`,
 	}
 	if !slices.Equal(a.Warnings, want) {

@@ -28,7 +28,7 @@ func (e *evaluation) configure(ctx context.Context, flake nix.Flake) error {
 	e.nix.Options = append(options, e.nix.Options...) // the user's go before the flake's
 	if len(left) > 0 && e.Say != nil {
 		e.Say(Warning, "nixConfig of flake "+e.flake+" is not trusted and left out: "+strings.Join(left, ", "))
-		e.Say(Hint, "`-- --accept-flake-config` trusts it; an answer that you have given to nix counts too")
+		e.Say(Hint, "`-- --accept-flake-config` trusts it; so does your earlier answer to nix")
 	}
 	return nil
 }

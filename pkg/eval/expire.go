@@ -20,5 +20,5 @@ func (e *evaluation) expired(before, now string) {
 	if _, err := os.Lstat(before); err != nil {
 		return
 	}
-	e.Say(Note, e.name+": "+before+", of an earlier evaluation, is now kept from garbage collection only while its VM runs")
+	e.Say(Note, e.name+": "+before+", from an earlier evaluation, is now protected from garbage collection only while its VM runs")
 }

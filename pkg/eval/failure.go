@@ -37,7 +37,7 @@ func (e *evaluation) unbuilt(ctx context.Context, err error) error {
 	if unknown != nil || settings.Builds(e.answer.Builder) {
 		return fmt.Errorf("build of %s failed", e.name)
 	}
-	err = fmt.Errorf("build of %s failed: this machine (%s) builds nothing for %s and knows no builder that does",
+	err = fmt.Errorf("build of %s failed: this machine (%s) cannot build for %s and knows no builder that can",
 		e.name, settings.System, e.answer.Builder)
 	return fault.Hint(err, "ways to get one: nix-darwin's nix.linux-builder.enable, a remote %s machine in /etc/nix/machines, or a binary cache that holds the system", e.answer.Builder)
 }

@@ -38,7 +38,7 @@ func TestFailures(t *testing.T) {
 		{".#string", `cannot evaluate configuration "string" of flake .`, "", "system"},
 		{".#outside", `additionalPaths: "/etc/passwd" is not in the Nix store`, "", ""},
 		{".#fails", "build of fails failed", "", "this is why"},
-		{".#riscv", "build of riscv failed: this machine (" + platform() + ") builds nothing for riscv64-linux", "riscv64-linux machine in /etc/nix/machines", "riscv64-linux"},
+		{".#riscv", "build of riscv failed: this machine (" + platform() + ") cannot build for riscv64-linux", "riscv64-linux machine in /etc/nix/machines", "riscv64-linux"},
 		{".#noBoot", "-no-boot/boot.json: no such file", "isContainer", ""},
 		{".#noExtension", `-no-extension/boot.json: "io.github.nixvf.v1": missing`, "nixvf's NixOS module", ""},
 	}

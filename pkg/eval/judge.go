@@ -32,7 +32,7 @@ func (a *answer) judgeSettings() error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return fault.Hint(refused(a.Name, wrong), "no shell reads it: variables are allowed, like $PWD for $(pwd)")
+	return fault.Hint(refused(a.Name, wrong), "it is not run by a shell; use variables, such as $PWD in place of $(pwd)")
 }
 
 // pathWarnings says which paths only a flag of nixvf-args can replace.

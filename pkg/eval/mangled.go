@@ -34,7 +34,7 @@ func (e *evaluation) listMangled(ctx context.Context, closure []string, files ma
 		return err
 	}
 	for _, err := range found.Unread {
-		e.warn("whether it has mangled names is not known: " + err.Error())
+		e.warn("whether it has mangled names is unknown: " + err.Error())
 		e.memory.forget()
 	}
 	e.memory.Unlisted = found.Unlisted
@@ -50,7 +50,7 @@ func (e *evaluation) sayMangled(doc *bootdoc.Document) error {
 		return nil
 	}
 	if unlisted := e.memory.Unlisted; len(unlisted) > 0 {
-		e.warn("names with a line break stay mangled in the guest: " + some(unlisted))
+		e.warn("names that contain a line break stay mangled in the guest: " + some(unlisted))
 	}
 	if doc.Virtualisation.WritableStore {
 		return nil
@@ -68,7 +68,7 @@ func (e *evaluation) sayMangled(doc *bootdoc.Document) error {
 	for _, name := range casehack.StorePaths(names) {
 		paths = append(paths, filepath.Join(bootdoc.StoreDir, name))
 	}
-	e.warn("virtualisation.writableStore is off: names that differ in case only stay mangled (NAME~nix~case~hack~1) in " + some(paths))
+	e.warn("virtualisation.writableStore is off: names that differ only in case stay mangled (NAME~nix~case~hack~1) in " + some(paths))
 	return nil
 }
 

@@ -45,7 +45,7 @@ func resolve(flake, workdir string) (string, error) {
 		return "", err
 	}
 	if strings.ContainsAny(dir, "#?%") {
-		return "", fmt.Errorf("%q: Nix takes no directory with '#', '?' or '%%' in its name", dir)
+		return "", fmt.Errorf("%q: Nix does not accept a directory with '#', '?' or '%%' in its name", dir)
 	}
 	if !strings.Contains(query, "dir=") {
 		if _, err := findFlake(dir, !scheme); err != nil {

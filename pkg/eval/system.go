@@ -23,7 +23,7 @@ func readSystem(toplevel string) (*bootdoc.Document, error) {
 	data, err := readBounded(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err := fmt.Errorf("%s: no such file", path)
-		return nil, fault.Hint(err, "NixOS 23.05 and newer make it, but not for a container (boot.isContainer)")
+		return nil, fault.Hint(err, "NixOS 23.05 and newer make it, except for a container (boot.isContainer)")
 	}
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func readSystem(toplevel string) (*bootdoc.Document, error) {
 
 // unfit is the error for a boot.json that bootdoc found wrong.
 func unfit(path string, err error) error {
-	return fault.Hint(fault.Each(path, err), "was the system made with nixvf's NixOS module, and with its boot.bootspec.extensions?")
+	return fault.Hint(fault.Each(path, err), "the system must be built with nixvf's NixOS module and its boot.bootspec.extensions")
 }
 
 // maxBootJSON is more than package bootdoc takes, so that it is the one to say so.

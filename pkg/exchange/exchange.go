@@ -43,8 +43,8 @@ func HandOver(ctx context.Context, vm place.VM, n *nix.Nix, paths []string) erro
 		return shared(err)
 	}
 	if _, err := os.Lstat(vm.StoreImage()); err == nil {
-		err := fmt.Errorf("%s: the guest's store is an image, which has nothing new in it", vm.ID)
-		return fault.Hint(err, "additionalPaths in the configuration, and the next start, put paths into it")
+		err := fmt.Errorf("%s: the guest's store is an image, and new paths cannot appear in it", vm.ID)
+		return fault.Hint(err, "add them to virtualisation.additionalPaths, and start the VM again")
 	}
 	closure, err := n.Closure(ctx, absolute)
 	if err != nil {

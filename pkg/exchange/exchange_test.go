@@ -17,7 +17,7 @@ func TestHandOverToImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := HandOver(t.Context(), vm, &nix.Nix{}, []string{"/nix/store/x"})
-	if want := "web: the guest's store is an image, which has nothing new in it"; err == nil || err.Error() != want {
+	if want := "web: the guest's store is an image, and new paths cannot appear in it"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

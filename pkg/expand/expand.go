@@ -49,7 +49,7 @@ func Path(s, dir string, lookup func(string) (string, bool)) (string, error) {
 	case !utf8.ValidString(path):
 		return "", fmt.Errorf("%q is not UTF-8 text", path)
 	case strings.ContainsFunc(path, unicode.IsControl):
-		return "", fmt.Errorf("%q holds a control character", path)
+		return "", fmt.Errorf("%q contains a control character", path)
 	case !filepath.IsAbs(path):
 		path = filepath.Join(dir, path)
 	}
@@ -84,7 +84,7 @@ func literal(word *syntax.Word, lookup func(string) (string, bool)) (string, err
 	var command expand.UnexpectedCommandError
 	switch {
 	case errors.As(err, &command):
-		return "", errors.New("command substitution is not allowed here")
+		return "", errors.New("command substitution is not allowed")
 	case err != nil:
 		return "", errors.New(reason(err))
 	}

@@ -189,5 +189,5 @@ func Find(h place.Host, word string) (VM, error) {
 	case 1:
 		return look(h, found[0])
 	}
-	return VM{}, fmt.Errorf("%s: that can be each of %s", word, strings.Join(found, ", "))
+	return VM{}, fmt.Errorf("%s: it matches %s", word, strings.Join(found, ", "))
 }

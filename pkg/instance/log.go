@@ -31,12 +31,12 @@ func (v VM) OpenLog(name string) (*os.File, error) {
 	case v.Console != "":
 		path = v.Console
 	case v.Runs():
-		return nil, fmt.Errorf("%s: its console has no log, it goes where process %d has its stdout", v.ID, v.PID)
+		return nil, fmt.Errorf("%s: its console is not logged; it goes to the stdout of process %d", v.ID, v.PID)
 	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: it has no log of %s", v.ID, name)
+		return nil, fmt.Errorf("%s: there is no %s log", v.ID, name)
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():

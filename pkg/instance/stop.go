@@ -83,7 +83,7 @@ func (v VM) ask(sig syscall.Signal) error {
 	case err != nil || held == nil:
 		return err
 	case held.Gone || held.PID == 0:
-		err := fmt.Errorf("%s: its VMM runs, but no nixvf-boot that could end it", v.ID)
+		err := fmt.Errorf("%s: its VMM runs, but the nixvf-boot that could end it does not", v.ID)
 		return fault.Hint(err, "kill the VMM itself: ps shows it with the path %s", v.place.Dir)
 	case held.PID != v.PID: // another start
 		return nil

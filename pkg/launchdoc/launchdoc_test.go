@@ -184,7 +184,7 @@ func TestParseErrors(t *testing.T) {
 		{`{"kernel":"/k"}`, []string{"argv: missing (this is a boot document: nixvf-args comes before nixvf-boot)"}},
 		{`{"argv":[]}`, []string{"argv: empty"}},
 		{`{"argv":["--gui"]}`, []string{`argv[0]: "--gui" is a flag, where the program's name belongs`}},
-		{`{"argv":["vfkit","a\nb"]}`, []string{`argv[1]: "a\nb" holds a control character`}},
+		{`{"argv":["vfkit","a\nb"]}`, []string{`argv[1]: "a\nb" contains a control character`}},
 		{with(`"version":2,"id":"a/b"`), []string{"version: 2 is not a whole number from 1 to 1", `id: "a/b" is not an id`}},
 		{with(`"roots":["/a/../b","c"]`), []string{
 			`roots[0]: "/a/../b" is not an absolute path in its shortest form`,

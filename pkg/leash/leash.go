@@ -169,15 +169,15 @@ func Receive(conn *net.UnixConn) (*os.File, error) {
 		return nil, err
 	}
 	if flags&unix.MSG_CTRUNC != 0 {
-		return nil, errors.New("the process that runs it has no file descriptor left")
+		return nil, errors.New("the nixvf-boot that runs it has no file descriptors left")
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:n])
 	if err != nil || len(messages) != 1 {
-		return nil, errors.New("no terminal came along")
+		return nil, errors.New("no terminal was handed over")
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
-		return nil, errors.New("no terminal came along")
+		return nil, errors.New("no terminal was handed over")
 	}
 	unix.CloseOnExec(fds[0])
 	return os.NewFile(uintptr(fds[0]), "terminal"), nil
@@ -204,7 +204,7 @@ func connOf(file *os.File) (*net.UnixConn, error) {
 	c, ok := conn.(*net.UnixConn)
 	if !ok {
 		conn.Close()
-		return nil, errors.New("the leash is no Unix socket")
+		return nil, errors.New("the leash is not a Unix socket")
 	}
 	return c, nil
 }

@@ -60,9 +60,9 @@ func newRule(p bootdoc.ForwardPort) (Rule, error) {
 	case err != nil || err2 != nil:
 		return r, errors.Join(err, err2)
 	case !subnet.Contains(addr) || addr == gateway || addr == subnet.Masked().Addr():
-		return r, fmt.Errorf("guest.address: %q is no address for a guest in %v, where %v is the gateway", addr, subnet, gateway)
+		return r, fmt.Errorf("guest.address: %q is not an address for a guest in %v, where %v is the gateway", addr, subnet, gateway)
 	case r.FromGuest && addr == guest:
-		return r, fmt.Errorf("guest.address: %q is the guest itself; for a way from the guest to the host choose another address in %v", addr, subnet)
+		return r, fmt.Errorf("guest.address: %q is the guest's own address; to reach the host from the guest, use another address in %v", addr, subnet)
 	case r.FromGuest && p.Proto != "tcp":
 		return r, fmt.Errorf("proto: %q cannot be forwarded from the guest, only tcp", p.Proto)
 	}

@@ -46,10 +46,10 @@ func TestRulesThatAreImpossible(t *testing.T) {
 	}
 	_, err := Rules(ports)
 	want := []string{
-		`forwardPorts[0]: guest.address: "10.0.3.1" is no address for a guest in 10.0.2.0/24`,
-		`forwardPorts[1]: guest.address: "10.0.2.2" is no address for a guest`,
-		`forwardPorts[2]: guest.address: "fd00::1" is no address for a guest`,
-		`forwardPorts[3]: guest.address: "10.0.2.15" is the guest itself`,
+		`forwardPorts[0]: guest.address: "10.0.3.1" is not an address for a guest in 10.0.2.0/24`,
+		`forwardPorts[1]: guest.address: "10.0.2.2" is not an address for a guest`,
+		`forwardPorts[2]: guest.address: "fd00::1" is not an address for a guest`,
+		`forwardPorts[3]: guest.address: "10.0.2.15" is the guest's own address`,
 		`forwardPorts[4]: proto: "udp" cannot be forwarded from the guest, only tcp`,
 		`forwardPorts[5]: 0 is not a port`,
 		`forwardPorts[6]: "localhost" is not an IP address`,

@@ -95,7 +95,7 @@ func find(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		err = fmt.Errorf("%s is not in PATH: Nix is not installed, or not set up in this shell", program)
-		return "", fault.Hint(err, "https://nixos.org/download says how to install Nix")
+		return "", fault.Hint(err, "see https://nixos.org/download for how to install Nix")
 	}
 	return path, nil
 }

@@ -35,7 +35,7 @@ func TestFind(t *testing.T) {
 		{"none", nil, "nix is not in PATH"},
 		{"half", map[string]string{"nix": "echo nix 2.8"}, "nix-store is not in PATH"},
 		{"old", map[string]string{"nix": "echo 'nix (Nix) 2.3.16'", "nix-store": ""}, "nix 2.3 is too old: nixvf needs 2.8 or newer"},
-		{"odd", map[string]string{"nix": "echo hello", "nix-store": ""}, `"hello" names no version`},
+		{"odd", map[string]string{"nix": "echo hello", "nix-store": ""}, `"hello" contains no version`},
 		{"broken", map[string]string{"nix": "exit 7", "nix-store": ""}, "nix --version: exit status 7"},
 		{"good", map[string]string{"nix": "echo 'nix (Nix) 2.8.0'", "nix-store": ""}, ""},
 	}

@@ -49,5 +49,5 @@ func ParseVersion(output string) (Version, error) {
 		}
 		return Version{major, minor}, nil
 	}
-	return Version{}, fmt.Errorf("nix --version: %.80q names no version", line)
+	return Version{}, fmt.Errorf("nix --version: %.80q contains no version", line)
 }

@@ -147,7 +147,7 @@ in
     refusals =
       if !(options.virtualisation ? fileSystems) then
         [
-          "disabledModules: without virtualisation/qemu-vm.nix there is no VM to make of the configuration: take it out of disabledModules in virtualisation.vmVariant"
+          "disabledModules: without virtualisation/qemu-vm.nix no VM can be made from the configuration: remove it from disabledModules in virtualisation.vmVariant"
         ]
       else
       map (name: "virtualisation.${name}: ${table.${name}.note}") (
@@ -165,7 +165,7 @@ in
         )
       )
       ++ map (
-        name: "virtualisation.${name} is unknown to this nixvf and has no effect${where name}"
+        name: "virtualisation.${name} is not known to this version of nixvf and has no effect${where name}"
       ) (setByUser unknown)
       ++ (import ./drives.nix { inherit config lib; }).warnings;
 

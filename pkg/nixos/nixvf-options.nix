@@ -38,8 +38,8 @@ in
       default = null;
       example = "52:54:00:12:34:56";
       description = ''
-        Hardware address of the VM's network card. By default it is computed from the
-        VM's id, so that a VM always has the same one.
+        MAC address of the VM's network card. By default it is derived from the VM's id,
+        so that a VM always has the same one.
       '';
     };
 
@@ -48,8 +48,8 @@ in
       default = pkgs.stdenv.hostPlatform.isAarch64;
       defaultText = lib.literalExpression "pkgs.stdenv.hostPlatform.isAarch64";
       description = ''
-        Whether the guest runs x86_64-linux programs where the host has Rosetta: the
-        default of `virtualisation.rosetta.enable`.
+        Whether the guest uses Rosetta to run x86_64-linux programs, if the host has it.
+        This is the default of `virtualisation.rosetta.enable`.
       '';
     };
 
@@ -58,8 +58,8 @@ in
       default = [ ];
       example = [ 22 ];
       description = ''
-        vsock ports of the guest, each of which gets a socket in the VM's run directory
-        on the host.
+        vsock ports of the guest. Each gets a socket in the VM's run directory on the
+        host.
       '';
     };
 
@@ -68,8 +68,8 @@ in
       default = null;
       example = "pty";
       description = ''
-        Where the VM's console is: `stdio` (the default: the terminal), `pty`, or a file
-        on the host that its output goes to.
+        Where the VM's console is: `stdio` (the terminal, which is the default), `pty`,
+        or a file on the host that gets its output.
       '';
     };
 
@@ -78,13 +78,13 @@ in
       default = { };
       example.host-key.source = "~/keys/vm";
       description = ''
-        Credentials for the guest's systemd (systemd.io/CREDENTIALS), by name, each with
-        a `source`, a file on the host, or a `text`: what `virtualisation.credentials`
-        is from nixpkgs 26.05 on, also for earlier ones. A service has one with
-        `LoadCredential=` or `ImportCredential=`. The file is read when the VM starts,
-        and nothing of what it holds is in the store, a document or a log; a `text` is
-        in the store. In `source`, `~` and `$VARIABLES` are expanded on the host. This
-        gives sops-nix a key that no file of the configuration holds:
+        Credentials for the guest's systemd (systemd.io/CREDENTIALS), by name. Each has a
+        `source`, which is a file on the host, or a `text`. nixpkgs 26.05 and newer have
+        the same as `virtualisation.credentials`. A service gets a credential with
+        `LoadCredential=` or `ImportCredential=`. The file is read when the VM starts, and
+        its contents are never in the store, in a document or in a log; a `text` is in
+        the store. In `source`, `~` and `$VARIABLES` are expanded on the host. This gives
+        sops-nix a key that is not part of the configuration:
 
             nixvf.credentials.age-key.source = "~/.config/sops/age/vm.txt";
             systemd.services.sops-install-secrets.serviceConfig.ImportCredential = "age-key";
@@ -95,12 +95,12 @@ in
     ssh.enable = mkOption {
       type = types.bool;
       default = true;
-      description = "Whether `nixvf-boot ssh` gets into the VM: by an sshd of its own, beside the configuration's, with a key that is made for each boot. It listens on vsock, or on a card named nixvf0 that leads to nixvf-boot alone.";
+      description = "Whether `nixvf-boot ssh` can connect to the VM. It uses its own sshd, separate from the configuration's, and a key that is made for each boot. The sshd listens on vsock, or on a card named nixvf0 that leads only to nixvf-boot.";
     };
     ssh.user = mkOption {
       type = types.str;
       default = "root";
-      description = "Who one is in the VM with `nixvf-boot ssh`. Root can always get in that way: who has the VM's disk is root in it.";
+      description = "User in the VM for `nixvf-boot ssh`. Root can always connect that way: whoever has the VM's disk is root in it.";
     };
 
     autologin = mkOption {
@@ -108,7 +108,7 @@ in
       default = null;
       example = "root";
       description = ''
-        User who is logged in on the console without a password.
+        User who is logged in automatically on the console.
       '';
     };
 
@@ -122,10 +122,10 @@ in
       default = null;
       example = "image";
       description = ''
-        Where the VM has its store from: `share`, the host's store as it is, or `image`, a
-        read-only image of what the VM's system needs, which nixvf makes when there is none.
-        The guest then sees nothing else of the host's store. By default as
-        `virtualisation.useNixStoreImage` says, which this replaces.
+        The VM's Nix store: `share` is the host's store, shared. `image` is a read-only
+        image of the closure of the VM's system, which nixvf makes if it does not exist.
+        The guest then sees nothing else of the host's store. The default is what
+        `virtualisation.useNixStoreImage` says; this option overrides it.
       '';
     };
 
@@ -133,12 +133,12 @@ in
       type = types.nullOr types.ints.positive;
       default = 32768;
       description = ''
-        How many files of shares the guest's kernel may remember. The VMM holds each
-        of them open on the host. When a walk through the store comes to more than this,
-        the guest forgets those that nobody uses, and looks them up again when they are
-        needed. A host that can hold less than twice as many lowers the bound at each
-        start (`nixvf.host-files=` on the kernel's command line). With `null` nothing is
-        forgotten.
+        How many files of shared directories the guest's kernel may remember. The VMM
+        holds each of them open on the host. When the guest has looked at more files than
+        this, it forgets unused ones, and looks them up again when they are needed. If the
+        host cannot hold twice as many files open, the bound is lowered at each start
+        (`nixvf.host-files=` on the kernel's command line). With `null` the guest forgets
+        nothing.
       '';
     };
 

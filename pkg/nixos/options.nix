@@ -74,14 +74,14 @@ in
   "qemu.forceAccel" = ignored qemuOnly;
   "qemu.guestAgent.enable" = ignored "the agent has no channel to the host" // off;
   "qemu.networkingOptions" = ignored "${qemuOnly}; use virtualisation.forwardPorts";
-  "qemu.options" = ignored "${qemuOnly}; arguments for vfkit stand behind -- of nixvf-args";
+  "qemu.options" = ignored "${qemuOnly}; pass arguments to vfkit after -- of nixvf-args";
   "qemu.package" = ignored qemuOnly;
   "qemu.virtioKeyboard" = ignored "a VM with a window has a keyboard";
   "tpm.deviceModel" = ignored "there is no TPM";
   "tpm.package" = ignored "there is no TPM";
   "tpm.provisioning" = ignored "there is no TPM";
   useBIOSBoot = ignored noFirmware // off;
-  useEFIBoot = ignored "it is about `useBootLoader` alone, which is refused" // off;
+  useEFIBoot = ignored "it only concerns `useBootLoader`, which is refused" // off;
   useSecureBoot = ignored noFirmware // off;
   vlans = ignored oneCard;
 

@@ -35,7 +35,7 @@ func (h Host) Disk(vm VM, diskImage *string, flag string) (path string, warnings
 	path = named
 	if stem, ok := strings.CutSuffix(named, ".qcow2"); ok {
 		path = stem + ".raw"
-		warnings = append(warnings, fmt.Sprintf("%s: vfkit reads raw images only: using %s", origin, path))
+		warnings = append(warnings, fmt.Sprintf("%s: vfkit reads only raw images: using %s", origin, path))
 	}
 	switch {
 	case h.isQcow2(path):
@@ -69,13 +69,13 @@ func (h Host) isQcow2(path string) bool {
 
 // convert is the error for an image that would have to be converted first.
 func convert(origin, from, to string) error {
-	err := fmt.Errorf("%s: %q is a qcow2 image, and vfkit reads raw ones only", origin, from)
+	err := fmt.Errorf("%s: %q is a qcow2 image, and vfkit reads only raw images", origin, from)
 	a, err1 := syntax.Quote(from, syntax.LangPOSIX)
 	b, err2 := syntax.Quote(to, syntax.LangPOSIX)
 	if err1 != nil || err2 != nil {
 		return err
 	}
-	return fault.Hint(err, "qemu-img convert -O raw %s %s makes a raw one of it", a, b)
+	return fault.Hint(err, "qemu-img convert -O raw %s %s converts it", a, b)
 }
 
 // copiedWith returns the directory of the flake that path lies in, if Nix

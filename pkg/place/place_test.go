@@ -171,8 +171,8 @@ func TestDisk(t *testing.T) {
 		{"flag before all", image, &def, "~/f.raw", "/home/ann/f.raw", 0, ""},
 		{"flag gives a disk", nil, nil, "f.raw", "/srv/flake/f.raw", 0, ""},
 		{"qcow2", nil, &qcow2, "", "/srv/flake/vm.raw", 1, ""},
-		{"bad document", nil, &broken, "", "", 0, `virtualisation.diskImage: "$(id)": command substitution is not allowed here`},
-		{"bad flag", nil, &def, "$(id)", "", 0, `--disk: "$(id)": command substitution is not allowed here`},
+		{"bad document", nil, &broken, "", "", 0, `virtualisation.diskImage: "$(id)": command substitution is not allowed`},
+		{"bad flag", nil, &def, "$(id)", "", 0, `--disk: "$(id)": command substitution is not allowed`},
 		{"bad environment", []string{"NIX_DISK_IMAGE=$nope"}, &def, "", "", 0, `NIX_DISK_IMAGE: "$nope": nope: unbound variable`},
 	}
 	for _, tt := range tests {
@@ -200,11 +200,11 @@ func TestDiskLooksAtTheImage(t *testing.T) {
 		{"short", "/i/a.raw", "/i/a.raw", fstest.MapFS{"i/a.raw": file("QFI")}, "", ""},
 		{"a directory", "/i/a.raw", "/i/a.raw", fstest.MapFS{"i/a.raw/x": file("x")}, "", ""},
 		{"qcow2 called raw", "/i/a b.raw", "/i/a b.raw", fstest.MapFS{"i/a b.raw": file(magic)},
-			`--disk: "/i/a b.raw" is a qcow2 image, and vfkit reads raw ones only`,
-			"qemu-img convert -O raw '/i/a b.raw' '/i/a b.raw.converted' makes a raw one of it"},
+			`--disk: "/i/a b.raw" is a qcow2 image, and vfkit reads only raw images`,
+			"qemu-img convert -O raw '/i/a b.raw' '/i/a b.raw.converted' converts it"},
 		{"qcow2 to be converted", "/i/a.qcow2", "/i/a.raw", fstest.MapFS{"i/a.qcow2": file(magic)},
-			`--disk: "/i/a.qcow2" is a qcow2 image, and vfkit reads raw ones only`,
-			"qemu-img convert -O raw /i/a.qcow2 /i/a.raw makes a raw one of it"},
+			`--disk: "/i/a.qcow2" is a qcow2 image, and vfkit reads only raw images`,
+			"qemu-img convert -O raw /i/a.qcow2 /i/a.raw converts it"},
 		{"qcow2 that was converted", "/i/a.qcow2", "/i/a.raw", fstest.MapFS{"i/a.qcow2": file(magic), "i/a.raw": file("")}, "", ""},
 	}
 	for _, tt := range tests {

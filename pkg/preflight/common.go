@@ -54,7 +54,7 @@ func (c *check) store() {
 		c.ok("store", "%s belongs to user %d, guests cannot write to it", bootdoc.StoreDir, owner)
 	}
 	if c.Exists(filepath.Join(filepath.Dir(bootdoc.StoreDir), strings.ToUpper(filepath.Base(bootdoc.StoreDir)))) {
-		c.warn("store case", "the guest repairs names that Nix has changed; a case-sensitive APFS volume for /nix needs no repair",
+		c.warn("store case", "the guest repairs names that Nix has changed; with a case-sensitive APFS volume for /nix there is nothing to repair",
 			"the store's file system does not tell upper case from lower case")
 	} else {
 		c.ok("store case", "the store's file system tells upper case from lower case")
@@ -74,9 +74,9 @@ func (c *check) room(dir string) {
 	case err != nil:
 		c.warn("disk space", "", "%s", firstLine(err.Error()))
 	case free < leastRoom:
-		c.problem("disk space", "nix-collect-garbage makes room", text, float64(free)/gib, dir)
+		c.problem("disk space", "nix-collect-garbage frees space", text, float64(free)/gib, dir)
 	case free < roomy:
-		c.warn("disk space", "nix-collect-garbage makes room", text, float64(free)/gib, dir)
+		c.warn("disk space", "nix-collect-garbage frees space", text, float64(free)/gib, dir)
 	default:
 		c.ok("disk space", text, float64(free)/gib, dir)
 	}
@@ -98,7 +98,7 @@ func (c *check) openFiles() {
 	case err != nil:
 		c.warn("open files", fix, "%s", firstLine(err.Error()))
 	case limit < busyVM:
-		c.warn("open files", fix, "a process may open %d, and a guest that reads much of the store needs %d", limit, busyVM)
+		c.warn("open files", fix, "a process may open %d files, and a guest that reads much of the store needs %d", limit, busyVM)
 	default:
 		c.ok("open files", "a process may open %d", limit)
 	}

@@ -62,7 +62,7 @@ func (This) Owner(path string) (int, error) {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return 0, fmt.Errorf("%s: its owner is not known", path)
+		return 0, fmt.Errorf("%s: its owner is unknown", path)
 	}
 	return int(stat.Uid), nil
 }

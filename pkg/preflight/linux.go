@@ -33,11 +33,11 @@ func (c *check) kvm() {
 	}
 	switch {
 	case !c.Exists(qemu.KVM):
-		c.warn("KVM", "switch virtualization on in the firmware, and modprobe kvm", "there is none: guests run slowly")
+		c.warn("KVM", "switch virtualization on in the firmware, and modprobe kvm", "it is missing: guests run slowly")
 	case err != nil:
-		c.warn("KVM", "use a machine, or a VM, with hardware virtualization", "%v: guests run slowly", err)
+		c.warn("KVM", "use a machine (or a VM) with hardware virtualization", "%v: guests run slowly", err)
 	case c.Writable(qemu.KVM) != nil:
-		c.warn("KVM", "add this user to the group that owns /dev/kvm (often kvm)", "this user cannot use it: guests run slowly")
+		c.warn("KVM", "add this user to the group that owns /dev/kvm (often kvm)", "this user cannot open it: guests run slowly")
 	default:
 		c.ok("KVM", "guests run at full speed")
 	}

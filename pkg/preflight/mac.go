@@ -27,7 +27,7 @@ func (c *check) mac() {
 	}
 	switch {
 	case err != nil || bad != nil:
-		c.warn("macOS", "", "its version cannot be found out: %q", version)
+		c.warn("macOS", "", "its version is unknown: %q", version)
 	case major < oldestMac:
 		c.problem("macOS", "Software Update", "%s is too old, %d or newer is needed", version, oldestMac)
 	case major < supportedMac:
@@ -38,7 +38,7 @@ func (c *check) mac() {
 	if _, cpu := c.Platform(); cpu == "arm64" {
 		c.ok("CPU", "Apple silicon, for guests of aarch64-linux")
 	} else {
-		c.warn("CPU", "", "an Intel Mac, for guests of x86_64-linux: nobody has tried")
+		c.warn("CPU", "", "an Intel Mac runs x86_64-linux guests: nobody has tried that")
 	}
 }
 
@@ -76,7 +76,7 @@ func (c *check) rosetta() {
 	switch _, cpu := c.Platform(); {
 	case cpu != "arm64": // an Intel Mac needs none
 	case !c.Exists(vmm.RosettaFile):
-		c.warn("Rosetta", "softwareupdate --install-rosetta", "not installed: guests run no x86_64-linux programs")
+		c.warn("Rosetta", "softwareupdate --install-rosetta", "not installed: guests cannot run x86_64-linux programs")
 	default:
 		c.rosettaAge()
 	}
@@ -103,7 +103,7 @@ func (c *check) rosettaAge() {
 		if old.packages != "" {
 			fix += ", or boot.kernelPackages = pkgs." + old.packages
 		}
-		c.warn("Rosetta", fix, "that of macOS %s runs no x86_64-linux programs under guests' kernels of %s and newer (%q)",
+		c.warn("Rosetta", fix, "the one of macOS %s cannot run x86_64-linux programs under guest kernels %s and newer (%q)",
 			c.macOS, old.kernel, old.says)
 		return
 	}
@@ -137,7 +137,7 @@ func (c *check) keychain() {
 	case err == nil:
 		c.ok("keychain", "unlocked")
 	case strings.Contains(answer, "could not be found"):
-		c.warn("keychain", "log in at the screen once, or security create-keychain login.keychain && security default-keychain -s login.keychain",
+		c.warn("keychain", "log in at the screen once, or run security create-keychain login.keychain && security default-keychain -s login.keychain",
 			"this user has none: macOS may not start a VM (%s)", firstLine(answer))
 	default:
 		c.warn("keychain", "security unlock-keychain, or log in at the screen (System Settings has an automatic login for a Mac without one)",
@@ -157,9 +157,9 @@ func (c *check) macFiles() {
 	const fix = "sudo sysctl kern.maxfiles=491520 kern.maxfilesperproc=245760, until the next boot"
 	switch free := mac - min(mac, open); {
 	case err != nil:
-		c.warn("open files", fix, "the limits cannot be found out: %q", firstLine(answer))
+		c.warn("open files", fix, "the limits are unknown: %q", firstLine(answer))
 	case min(service, free) < busyVM:
-		c.warn("open files", fix, "Apple's VM service may open %d, and this Mac %d more; a guest that reads much of the store needs %d",
+		c.warn("open files", fix, "Apple's VM service may open %d files, and this Mac %d more; a guest that reads much of the store needs %d",
 			service, free, busyVM)
 	default:
 		c.ok("open files", "Apple's VM service may open %d, and this Mac %d more", service, free)

@@ -71,12 +71,12 @@ func TestOnlyMac(t *testing.T) {
 		{"never logged in at the screen", []string{managername, "Background\n", keychainInfo, none}, "warning  keychain    this user has none: macOS may not start a VM (security: "},
 		{"at the screen nobody asks", []string{managername, "Aqua\n", keychainInfo, locked}, ""},
 
-		{"the service's files", []string{sysctl, "61440\n122880\n7655\n"}, "warning  open files  Apple's VM service may open 61440, and this Mac 115225 more; a guest that reads much of the store needs 100000: sudo sysctl kern."},
-		{"the Mac's files", []string{sysctl, "245760\n491520\n400000\n"}, "warning  open files  Apple's VM service may open 245760, and this Mac 91520 more; "},
-		{"no such limits", []string{sysctl, "!sysctl: unknown oid 'kern.num_files'\n"}, "warning  open files  the limits cannot be found out: "},
+		{"the service's files", []string{sysctl, "61440\n122880\n7655\n"}, "warning  open files  Apple's VM service may open 61440 files, and this Mac 115225 more; a guest that reads much of the store needs 100000: sudo sysctl kern."},
+		{"the Mac's files", []string{sysctl, "245760\n491520\n400000\n"}, "warning  open files  Apple's VM service may open 245760 files, and this Mac 91520 more; "},
+		{"no such limits", []string{sysctl, "!sysctl: unknown oid 'kern.num_files'\n"}, "warning  open files  the limits are unknown: "},
 
-		{"Rosetta of macOS 15", []string{swVers, "15.7.3\n"}, "warning  Rosetta     that of macOS 15.7.3 runs no x86_64-linux programs under guests' kernels of 6.13 and newer (\"unhandled auxillary vector type 29\"): macOS 26 or newer, or boot.kernelPackages = pkgs.linuxPackages_6_12"},
-		{"of an early one", []string{swVers, "15.3.2\n"}, "warning  Rosetta     that of macOS 15.3.2 runs no x86_64-linux programs under guests' kernels of 6.11 and newer (\"Failed to find vdso DT_HASH\"): macOS 26 or newer, or boot.kernelPackages = pkgs.linuxPackages_6_6"},
+		{"Rosetta of macOS 15", []string{swVers, "15.7.3\n"}, "warning  Rosetta     the one of macOS 15.7.3 cannot run x86_64-linux programs under guest kernels 6.13 and newer (\"unhandled auxillary vector type 29\"): macOS 26 or newer, or boot.kernelPackages = pkgs.linuxPackages_6_12"},
+		{"of an early one", []string{swVers, "15.3.2\n"}, "warning  Rosetta     the one of macOS 15.3.2 cannot run x86_64-linux programs under guest kernels 6.11 and newer (\"Failed to find vdso DT_HASH\"): macOS 26 or newer, or boot.kernelPackages = pkgs.linuxPackages_6_6"},
 		{"of macOS 26 and 27", []string{swVers, "27.0\n"}, ""},
 	}
 	for _, tt := range tests {
@@ -99,7 +99,7 @@ func TestOldMac(t *testing.T) {
 		h := mac()
 		h.programs[swVers] = version
 		text := string(Text(Check(t.Context(), h, Programs{}, "/state")))
-		const rosetta = "runs no x86_64-linux programs under guests' kernels of 6.3 and newer (\"unhandled auxillary vector type 28\"): macOS 26 or newer\n"
+		const rosetta = "cannot run x86_64-linux programs under guest kernels 6.3 and newer (\"unhandled auxillary vector type 28\"): macOS 26 or newer\n"
 		if !strings.HasPrefix(text, want) || !strings.Contains(text, rosetta) {
 			t.Error(text)
 		}

@@ -133,33 +133,33 @@ func TestFindings(t *testing.T) {
 		spoil func(*fake)
 		want  string // of the only line that is not ok
 	}{
-		{mac(), without("sw_vers -productVersion"), "warning  macOS       its version cannot be found out"},
+		{mac(), without("sw_vers -productVersion"), "warning  macOS       its version is unknown"},
 		{mac(), program("/bin/vfkit --version", "vfkit version: v0.5.0"), "problem  vfkit       /bin/vfkit: version 0.5.0 corrupts disks"},
 		{mac(), without("/bin/vfkit --version"), "problem  vfkit       there is no vfkit: brew install vfkit"},
 		{mac(), program(codesign, "!/bin/vfkit: code object is not signed at all"), "problem  signature   /bin/vfkit is not signed: "},
 		{mac(), program(codesign, "[Dict]"), "problem  signature   /bin/vfkit is not entitled to com.apple"},
-		{mac(), func(f *fake) { f.files = nil }, "warning  Rosetta     not installed: guests run no x86_64-linux programs: softwareupdate"},
+		{mac(), func(f *fake) { f.files = nil }, "warning  Rosetta     not installed: guests cannot run x86_64-linux programs: softwareupdate"},
 		{mac(), func(f *fake) { f.cpu, f.settings.Builders = "amd64", "ssh://b x86_64-linux" }, "warning  CPU         an Intel Mac"},
 		{mac(), func(f *fake) { f.settings.Builders = "" }, "warning  builder     nothing here builds for aarch64-linux"},
 		{mac(), func(f *fake) { f.settings.Store = "ssh-ng://far" }, "problem  builder     Nix's store is ssh-ng://far"},
 		{linux(), program(evaluates, "!error: opening lock file '/nix/var/nix/db/big-lock': Permission denied\n"),
 			"problem  nix         this user cannot use Nix 2.24: error: opening lock file '/nix/var/nix/db/big-lock': Permission denied: a multi-user"},
-		{linux(), program("/bin/virtiofsd --help", "-o source=PATH"), "problem  virtiofsd   /bin/virtiofsd: this old virtiofsd runs as root only"},
+		{linux(), program("/bin/virtiofsd --help", "-o source=PATH"), "problem  virtiofsd   /bin/virtiofsd: this old virtiofsd runs only as root"},
 		{mac(), func(f *fake) { f.nixErr = errors.New("nix: not found") }, "problem  nix         nix: not found: https://"},
 		{mac(), func(f *fake) { f.owner = 501 }, "problem  store       /nix/store belongs to this user"},
 		{mac(), func(f *fake) { f.uid = 0 }, "problem  store       as root, vfkit would let the guest write"},
 		{mac(), func(f *fake) { f.files = append(f.files, "/nix/STORE") }, "warning  store case  "},
 		{mac(), func(f *fake) { f.free = 512 << 20 }, "problem  disk space  0.5 GiB are free in /state: "},
 		{mac(), func(f *fake) { f.free = 2 * gib }, "warning  disk space  2.0 GiB are free in /state"},
-		{linux(), func(f *fake) { f.open = 10240 }, "warning  open files  a process may open 10240, and a guest"},
+		{linux(), func(f *fake) { f.open = 10240 }, "warning  open files  a process may open 10240 files, and a guest"},
 		{linux(), func(f *fake) { f.owner = 1000 }, ""}, // QEMU's shares are read-only
 		{linux(), without("/bin/qemu-system-x86_64 --version"), "problem  QEMU        there is no qemu-system-x86_64: "},
 		{linux(), program("/bin/qemu-system-x86_64 --version", "QEMU emulator version 5.2.0"), "problem  QEMU        /bin/qemu-system-x86_64: QEMU 5 is too old"},
-		{linux(), func(f *fake) { f.files = nil }, "warning  KVM         there is none: guests run slowly"},
-		{linux(), func(f *fake) { f.cpuinfo = "flags: fpu\n" }, "warning  KVM         the CPU has neither VT-x nor SVM here: guests run slowly"},
-		{linux(), func(f *fake) { f.files = append(f.files, "/dev/kvm is not ours") }, "warning  KVM         this user cannot use it"},
+		{linux(), func(f *fake) { f.files = nil }, "warning  KVM         it is missing: guests run slowly"},
+		{linux(), func(f *fake) { f.cpuinfo = "flags: fpu\n" }, "warning  KVM         the CPU offers neither VT-x nor SVM: guests run slowly"},
+		{linux(), func(f *fake) { f.files = append(f.files, "/dev/kvm is not ours") }, "warning  KVM         this user cannot open it"},
 		{linux(), without("/bin/virtiofsd --help"), "problem  virtiofsd   there is no virtiofsd"},
-		{linux(), program("/bin/virtiofsd --help", "setgroups"), "problem  virtiofsd   /bin/virtiofsd: this old virtiofsd runs as root only"},
+		{linux(), program("/bin/virtiofsd --help", "setgroups"), "problem  virtiofsd   /bin/virtiofsd: this old virtiofsd runs only as root"},
 	}
 	for _, tt := range tests {
 		tt.spoil(tt.host)

@@ -27,7 +27,7 @@ func CheckCPU(cpuinfo string) error {
 		}
 		words := strings.Fields(flags)
 		if !slices.Contains(words, "vmx") && !slices.Contains(words, "svm") {
-			return errors.New("the CPU has neither VT-x nor SVM here")
+			return errors.New("the CPU offers neither VT-x nor SVM")
 		}
 		return nil
 	}

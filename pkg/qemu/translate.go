@@ -81,7 +81,7 @@ func Translate(c *vfkit.Command, host Host) (*Plan, error) {
 	opts, vm := c.Options, c.VM
 	machine, ok := machines[host.System]
 	if !ok {
-		return nil, fmt.Errorf("system: no QEMU machine is known for a guest of %q", host.System)
+		return nil, fmt.Errorf("system: no QEMU machine type is known for a %q guest", host.System)
 	}
 	t := &translation{host: host, plan: &Plan{
 		Program: machine.program,
@@ -137,7 +137,7 @@ func (t *translation) refuseFlags(opts *cmdline.Options, vm *config.VirtualMachi
 		"--restful-uri": opts.RestfulURI != cmdline.DefaultRestfulURI,
 	} {
 		if given {
-			t.warn("%s: vfkit's alone, dropped under QEMU", flag)
+			t.warn("%s: only vfkit has it; dropped under QEMU", flag)
 		}
 	}
 	slices.Sort(t.plan.Warnings)

@@ -85,7 +85,7 @@ func TestTranslateRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"platform", Host{System: "sparc-linux"}, nil, `system: no QEMU machine is known for a guest of "sparc-linux"`},
+		{"platform", Host{System: "sparc-linux"}, nil, `system: no QEMU machine type is known for a "sparc-linux" guest`},
 		{"vsock", x86, []string{"--device", "virtio-vsock,port=22,socketURL=/s,connect"}, "port 22: this user cannot open /dev/vhost-vsock"},
 		{"vsock to the host", Host{System: "x86_64-linux", Vsock: true}, []string{"--device", "virtio-vsock,port=22,socketURL=/s"}, "are vfkit's alone"},
 		{"network block device", x86, []string{"--device", "nbd,uri=nbd://x/y"}, "for nbd"},
@@ -189,7 +189,7 @@ func TestDaemonCommand(t *testing.T) {
 		t.Error("another program passes for virtiofsd")
 	}
 	for _, help := range []string{"setgroups() failed with error=1:Operation not permitted", cHelp} {
-		if _, err := NewDaemon("/v", help, 1000); err == nil || !strings.Contains(err.Error(), "root only") {
+		if _, err := NewDaemon("/v", help, 1000); err == nil || !strings.Contains(err.Error(), "only as root") {
 			t.Errorf("the C implementation as a user: %v", err)
 		}
 	}

@@ -28,11 +28,11 @@ func NewDaemon(path, help string, uid int) (Daemon, error) {
 	}
 	switch {
 	case strings.Contains(help, "setgroups"), !d.Rust && strings.Contains(help, "-o source=") && uid != 0:
-		return d, fmt.Errorf("%s: this old virtiofsd runs as root only", path)
+		return d, fmt.Errorf("%s: this old virtiofsd runs only as root", path)
 	case d.Rust || strings.Contains(help, "-o source="):
 		return d, nil
 	}
-	return d, fmt.Errorf("%s: not a virtiofsd that is known here", path)
+	return d, fmt.Errorf("%s: not a known kind of virtiofsd", path)
 }
 
 // readOnlyMount runs "$@" behind its first argument, a directory, which it

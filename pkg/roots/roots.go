@@ -59,11 +59,11 @@ func checkPresent(paths []string) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("roots: %s is in the store no more", gone[0])
+	err := fmt.Errorf("roots: %s is no longer in the store", gone[0])
 	if len(gone) > 1 {
-		err = fmt.Errorf("roots: %s and %d more are in the store no more", gone[0], len(gone)-1)
+		err = fmt.Errorf("roots: %s and %d more are no longer in the store", gone[0], len(gone)-1)
 	}
-	return fault.Hint(err, "it was garbage collected since the configuration was evaluated: run nixvf-eval again")
+	return fault.Hint(err, "it was garbage collected after the configuration was evaluated: run nixvf-eval again")
 }
 
 // Take makes paths, which are store paths, roots for as long as this process

@@ -109,7 +109,7 @@ func TestCheck(t *testing.T) {
 		"/nix/store/x.drv/x":       "is not directly in /nix/store",
 		"/home/ann/link":           "is not directly in /nix/store",
 		"/nix/store":               "is not directly in /nix/store",
-		"/nix/store/nixvf-nothing": "is in the store no more",
+		"/nix/store/nixvf-nothing": "is no longer in the store",
 	} {
 		if err := Check([]string{path}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)

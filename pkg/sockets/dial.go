@@ -27,7 +27,7 @@ func Dial(path string, uid int) (*net.UnixConn, error) {
 		err = failed
 	}
 	if err == nil && owner != uid {
-		err = fmt.Errorf("%s: a process of another user listens there", path)
+		err = fmt.Errorf("%s: another user's process listens there", path)
 	}
 	if err != nil {
 		conn.Close()

@@ -145,9 +145,9 @@ func recorded(vm place.VM) (string, error) {
 	case err != nil:
 		return "", err
 	case !filepath.IsAbs(dir) || !place.HoldsSockets(dir):
-		return "", fmt.Errorf("%s: %q is no directory for sockets", vm.SocketsRecord(), dir)
+		return "", fmt.Errorf("%s: %q is not a directory for sockets", vm.SocketsRecord(), dir)
 	case owner != own:
-		return "", fmt.Errorf("%s: it is another VM's, of which this one is a copy", vm.SocketsRecord())
+		return "", fmt.Errorf("%s: it belongs to the VM that this one is a copy of", vm.SocketsRecord())
 	}
 	return dir, nil
 }
@@ -180,7 +180,7 @@ func Check(dir string, uid int) error {
 	case !ok || int(stat.Uid) != uid:
 		return fmt.Errorf("%s: belongs to another user", dir)
 	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("%s: other users may use it (mode %#o)", dir, info.Mode().Perm())
+		return fmt.Errorf("%s: other users can access it (mode %#o)", dir, info.Mode().Perm())
 	}
 	return nil
 }

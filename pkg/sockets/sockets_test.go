@@ -176,8 +176,8 @@ func TestCheck(t *testing.T) {
 		{filepath.Join(dir, "own"), os.Getuid() + 1, "belongs to another user"},
 		{link, os.Getuid(), "not a directory"},
 		{file, os.Getuid(), "not a directory"},
-		{mkdir("group", 0o770), os.Getuid(), "other users may use it (mode 0770)"},
-		{mkdir("search", 0o711), os.Getuid(), "other users may use it (mode 0711)"},
+		{mkdir("group", 0o770), os.Getuid(), "other users can access it (mode 0770)"},
+		{mkdir("search", 0o711), os.Getuid(), "other users can access it (mode 0711)"},
 		{filepath.Join(dir, "none"), os.Getuid(), "no such file"},
 	} {
 		err := Check(tt.path, tt.uid)
@@ -233,7 +233,7 @@ func TestOtherUser(t *testing.T) {
 		if conn, err := Dial(path, 0); err == nil {
 			conn.Close()
 			t.Error("connected to another user's process")
-		} else if !strings.Contains(err.Error(), "a process of another user listens there") {
+		} else if !strings.Contains(err.Error(), "another user's process listens there") {
 			t.Error(err)
 		}
 	})

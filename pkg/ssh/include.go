@@ -74,7 +74,7 @@ func lookAt(file string) (path string, mode fs.FileMode, text string, err error)
 	real, err := filepath.EvalSymlinks(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(file); err == nil {
-			return "", 0, "", fmt.Errorf("%s: a link to nowhere", file)
+			return "", 0, "", fmt.Errorf("%s: a broken link", file)
 		}
 		return file, 0o600, "", os.MkdirAll(filepath.Dir(file), 0o700)
 	}

@@ -241,7 +241,7 @@ func (o *Object) text(key string, v gjson.Result) (string, bool) {
 		return "", false
 	}
 	if strings.ContainsFunc(v.Str, unicode.IsControl) {
-		o.Errorf(key, "%q holds a control character", v.Str)
+		o.Errorf(key, "%q contains a control character", v.Str)
 		return "", false
 	}
 	return v.Str, true

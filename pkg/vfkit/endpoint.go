@@ -35,7 +35,7 @@ func ParseEndpoint(uri string) (Endpoint, error) {
 		}
 		return Endpoint{"tcp", u.Host}, nil
 	}
-	return Endpoint{}, fmt.Errorf("vfkit knows no scheme %q", u.Scheme)
+	return Endpoint{}, fmt.Errorf("vfkit does not know the scheme %q", u.Scheme)
 }
 
 // Loopback reports whether an endpoint on TCP can be reached from this host

@@ -107,7 +107,7 @@ type MAC net.HardwareAddr
 func (m *MAC) UnmarshalText(text []byte) error {
 	addr, err := net.ParseMAC(string(text))
 	if err != nil || len(addr) != 6 || addr[0]&1 == 1 {
-		return fmt.Errorf("%q is not the hardware address of one card, like 52:54:00:12:34:56", text)
+		return fmt.Errorf("%q is not a MAC address of one card, such as 52:54:00:12:34:56", text)
 	}
 	*m = MAC(addr)
 	return nil

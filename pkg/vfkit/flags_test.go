@@ -21,7 +21,7 @@ func TestFlagValues(t *testing.T) {
 		{new(MiB), map[string]any{"1": MiB(1), "4096": MiB(4096), "2G": MiB(2048), "1.5g": MiB(1536), "512MiB": MiB(512), "1025K": MiB(1)},
 			[]string{"", "0", "-1", "x", "1K", "1e3", "NaN", "99999999999", "9999999999999P", "G", "+5"}, "is not a size like 4096 (MiB) or 4G"},
 		{new(MAC), map[string]any{"52:54:00:12:34:56": MAC{0x52, 0x54, 0, 0x12, 0x34, 0x56}, "52-54-00-12-34-56": MAC{0x52, 0x54, 0, 0x12, 0x34, 0x56}},
-			[]string{"", "x", "52:54:00:12:34", "01:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "02:00:00:00:00:00:00:01"}, "is not the hardware address of one card, like 52:54:00:12:34:56"},
+			[]string{"", "x", "52:54:00:12:34", "01:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "02:00:00:00:00:00:00:01"}, "is not a MAC address of one card, such as 52:54:00:12:34:56"},
 		{new(Port), map[string]any{"1": Port(1), "4294967294": Port(4294967294)}, []string{"", "0", "-1", "4294967295", "4294967296", "x"}, "is not a vsock port"},
 	}
 	for _, tt := range tests {

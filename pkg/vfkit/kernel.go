@@ -25,7 +25,7 @@ func (b *builder) kernelCommandLine() string {
 	if last := lastConsole(more); last == "" && !isHvc0(lastConsole(params)) {
 		params = append(params, hvc0)
 	} else if last != "" && !slices.ContainsFunc(words(slices.Concat(params, more)), isHvc0) && !b.graphics() {
-		b.warn("no kernel parameter is %s: the VM's console will stay empty", hvc0)
+		b.warn("the kernel parameter %s is missing: the VM's console will stay empty", hvc0)
 	}
 	params = append(params, b.param("init", b.boot.Init))
 	if b.boot.RegInfo != "" {
@@ -79,7 +79,7 @@ func (b *builder) moreParams() (params []string) {
 // param returns one parameter whose value is a path.
 func (b *builder) param(key, path string) string {
 	if strings.ContainsAny(path, " \"") {
-		b.fail(fmt.Errorf("%s: %q holds a space or a quote, which the kernel's command line cannot carry", key, path))
+		b.fail(fmt.Errorf("%s: %q contains a space or a quote, which the kernel's command line cannot contain", key, path))
 	}
 	return key + "=" + path
 }

@@ -101,7 +101,7 @@ func (b *builder) add(device config.VirtioDevice, err error) {
 // noComma reports a value that vfkit's device syntax cannot carry.
 func (b *builder) noComma(name, value string) string {
 	if strings.Contains(value, ",") {
-		b.fail(field(name, fmt.Errorf("%q holds a comma: vfkit separates device options with commas and knows no escape", value)))
+		b.fail(field(name, fmt.Errorf("%q contains a comma: vfkit separates device options with commas and has no escape for them", value)))
 	}
 	return value
 }
@@ -172,7 +172,7 @@ func (b *builder) forwards() (forwards []bootdoc.ForwardPort, restrict bool) {
 	more, restrict, rest, err := NetOpts(b.Host.Env("QEMU_NET_OPTS"))
 	b.fail(field("QEMU_NET_OPTS", err))
 	for _, opt := range rest {
-		b.warn("QEMU_NET_OPTS: %q means nothing here and is left out", opt)
+		b.warn("QEMU_NET_OPTS: %q has no meaning here and is ignored", opt)
 	}
 	list := slices.Concat(v.ForwardPorts, more)
 	for _, f := range b.Forward {

@@ -72,7 +72,7 @@ func TestDirectories(t *testing.T) {
 }
 
 func TestLaunchErrors(t *testing.T) {
-	const comma = " holds a comma: vfkit separates device options with commas and knows no escape"
+	const comma = " contains a comma: vfkit separates device options with commas and has no escape for them"
 	long := strings.Repeat("x", 2047-len("quiet console=hvc0 init=/s/init "))
 	tests := []struct {
 		name, fields string
@@ -87,11 +87,11 @@ func TestLaunchErrors(t *testing.T) {
 		{"commas in the state directory", settings(`"emptyDiskImages":[1]`), Options{Flags: Flags{Vsock: []Port{1}}, Host: host("XDG_STATE_HOME=/a,b")}, []string{
 			`virtualisation.diskImage: "/a,b/nixvf/x-1/x.raw"` + comma, `virtualisation.emptyDiskImages: "/a,b/nixvf/x-1/run/empty0.raw"` + comma}, 1},
 		{"expansions", settings(`"diskImage":"$(id)","sharedDirectories":{"s":{"source":"$nope/x"}}`), Options{Host: host()}, []string{
-			`virtualisation.diskImage: "$(id)": command substitution is not allowed here`,
+			`virtualisation.diskImage: "$(id)": command substitution is not allowed`,
 			`virtualisation.sharedDirectories.s.source: "$nope/x": nope: unbound variable`}, 1},
 		{"tags", "", Options{Flags: Flags{Shares: Shares{"": {Path: "/a"}, "b,c": {Path: "/a"}, strings.Repeat("d", 37): {Path: "/a"}}}, Host: host()}, []string{
-			`--share : mount tag "" is not of 1 to 36 bytes`, `--share b,c: mount tag "b,c" holds a comma, which vfkit cannot take`,
-			"--share " + strings.Repeat("d", 37) + `: mount tag "` + strings.Repeat("d", 37) + `" is not of 1 to 36 bytes`}, 2},
+			`--share : mount tag "" must have 1 to 36 bytes`, `--share b,c: mount tag "b,c" contains a comma, which vfkit does not accept`,
+			"--share " + strings.Repeat("d", 37) + `: mount tag "` + strings.Repeat("d", 37) + `" must have 1 to 36 bytes`}, 2},
 		{"a tag twice", settings(`"rosetta":{"enable":true,"mountTag":"nix-store"}`),
 			Options{Rest: []string{"--device", "virtio-fs,sharedDir=/x,mountTag=nix-store"}, Host: host()},
 			[]string{`mount tag "nix-store" is given to more than one share`}, 1},
@@ -110,16 +110,16 @@ func TestLaunchErrors(t *testing.T) {
 			`QEMU_KERNEL_PARAMS: "e\x1b" is not one line of text`, `NIXVF_KERNEL_PARAMS: "c\nd" is not one line of text`,
 			`--kernel-param: "a\nb" is not one line of text`}, 2},
 		{"spaces in paths", `,"regInfo":"/r e\"g"`, Options{Host: host()},
-			[]string{`regInfo: "/r e\"g" holds a space or a quote, which the kernel's command line cannot carry`}, 1},
+			[]string{`regInfo: "/r e\"g" contains a space or a quote, which the kernel's command line cannot contain`}, 1},
 		{"rest", "", Options{Rest: []string{"--bogus"}, Host: host()}, []string{"unknown flag: --bogus"}, 2},
-		{"rest is a word", "", Options{Rest: []string{"x"}, Host: host()}, []string{`"x" is neither a flag nor the value of one`}, 2},
+		{"rest is a word", "", Options{Rest: []string{"x"}, Host: host()}, []string{`"x" is neither a flag nor a flag's value`}, 2},
 		{"rest asks for help", "", Options{Rest: []string{"--help"}, Host: host()}, []string{"--help is not a flag that starts a VM"}, 2},
 		{"rest has wrong devices", "", Options{Rest: []string{"--device", "virtio-blk", "--device", "x,y"}, Host: host()}, []string{
-			`--device "virtio-blk": virtio-blk needs the path to a disk image`, `--device "x,y": unknown device type: x`}, 2},
+			`--device "virtio-blk": virtio-blk needs the path of a disk image`, `--device "x,y": unknown device type: x`}, 2},
 		{"rest has another boot loader", "", Options{Rest: []string{"--bootloader", "efi"}, Host: host()},
 			[]string{"if any flags in the group [initrd bootloader] are set none of the others can be; [bootloader initrd] were all set"}, 2},
 		{"rest is not text", "", Options{Rest: []string{"--pidfile", "/a\xff"}, Host: host()}, []string{`argv: "/a\xff" is not plain text`}, 1},
-		{"certificates", settings(`"useHostCerts":true`), Options{Host: host("NIX_SSL_CERT_FILE=/a\nb")}, []string{`NIX_SSL_CERT_FILE: "/a\nb" holds a control character`}, 1},
+		{"certificates", settings(`"useHostCerts":true`), Options{Host: host("NIX_SSL_CERT_FILE=/a\nb")}, []string{`NIX_SSL_CERT_FILE: "/a\nb" contains a control character`}, 1},
 	}
 	for _, tt := range tests {
 		doc, _, err := Launch(boot(t, tt.fields), tt.options)
@@ -225,7 +225,7 @@ func TestStoreImage(t *testing.T) {
 		t.Errorf("another closure: %v, %v", other, err)
 	}
 	_, err = launch("")
-	if want := "store: an image is made of the document's roots, and it has none"; err == nil || err.Error() != want {
+	if want := "store: an image is made from the document's roots, and it has none"; err == nil || err.Error() != want {
 		t.Errorf("no roots: %v", err)
 	}
 }

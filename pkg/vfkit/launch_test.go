@@ -258,8 +258,8 @@ func TestLaunchGolden(t *testing.T) {
 			Host: host("QEMU_KERNEL_PARAMS= q=1", "NIXVF_KERNEL_PARAMS=n=2 ", "NIX_SSL_CERT_FILE=/etc/ca.crt",
 				"QEMU_NET_OPTS=hostfwd=udp:127.0.0.1:53-:53,smb=/x"),
 		}, goldenFull, []string{
-			"virtualisation.diskImage: vfkit reads raw images only: using /srv/d.raw",
-			`QEMU_NET_OPTS: "smb=/x" means nothing here and is left out`,
+			"virtualisation.diskImage: vfkit reads only raw images: using /srv/d.raw",
+			`QEMU_NET_OPTS: "smb=/x" has no meaning here and is ignored`,
 		}},
 	} {
 		doc, warnings, err := Launch(tt.boot, tt.options)
@@ -315,9 +315,9 @@ func TestArguments(t *testing.T) {
 		{"console is given", "", flags(Flags{KernelParams: []string{"console=hvc0,115200"}}),
 			"quiet init=/s/init console=hvc0,115200", "console=hvc0 ", ""},
 		{"another console", "", flags(Flags{KernelParams: []string{"console=ttyS0"}}), "quiet init=/s/init console=ttyS0", "hvc0",
-			"no kernel parameter is console=hvc0: the VM's console will stay empty"},
+			"the kernel parameter console=hvc0 is missing: the VM's console will stay empty"},
 		{"another console in the environment", "", flags(Flags{}, "QEMU_KERNEL_PARAMS=x console=ttyS0"), "x console=ttyS0", "hvc0",
-			"no kernel parameter is console=hvc0: the VM's console will stay empty"},
+			"the kernel parameter console=hvc0 is missing: the VM's console will stay empty"},
 		{"another console on a screen", settings(`"graphics":true`), flags(Flags{KernelParams: []string{"console=tty0"}}), "console=tty0", "hvc0", ""},
 		{"pty", "", flags(Flags{Console: "pty"}), "--device virtio-serial,pty", "stdio", ""},
 		{"file", "", flags(Flags{Console: "$NIXVF_STATE/c.log"}), "virtio-serial,logFilePath=" + state + "/c.log", "stdio", ""},

@@ -64,7 +64,7 @@ func parseFlags(args []string) (*cmdline.Options, *pflag.FlagSet, error) {
 		return nil, nil, err
 	}
 	if rest := cmd.Flags().Args(); len(rest) > 0 {
-		return nil, nil, fmt.Errorf("%q is neither a flag nor the value of one", rest[0])
+		return nil, nil, fmt.Errorf("%q is neither a flag nor a flag's value", rest[0])
 	}
 	return opts, cmd.Flags(), nil
 }
@@ -105,7 +105,7 @@ func addDevice(vm *config.VirtualMachine, device string) error {
 		}
 	}
 	if words[0] == "virtio-blk" && image == "" {
-		return errors.New("virtio-blk needs the path to a disk image")
+		return errors.New("virtio-blk needs the path of a disk image")
 	}
 	if err := vm.AddDevicesFromCmdLine([]string{strings.Join(words, ",")}); err != nil {
 		return err

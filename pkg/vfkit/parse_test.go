@@ -158,13 +158,13 @@ func TestParseErrors(t *testing.T) {
 		{[]string{"-h"}, []string{"--help is not a flag that starts a VM"}},
 		{device("virtio-fs,sharedDir=/a,b,mountTag=x", "virtio-blk", "virtio-blk,path=", "virtio-net,fd=3", "virtio-net", "nope", ""), []string{
 			`--device "virtio-fs,sharedDir=/a,b,mountTag=x": unknown option for virtio-fs devices: b`,
-			`--device "virtio-blk": virtio-blk needs the path to a disk image`,
-			`--device "virtio-blk,path=": virtio-blk needs the path to a disk image`,
+			`--device "virtio-blk": virtio-blk needs the path of a disk image`,
+			`--device "virtio-blk,path=": virtio-blk needs the path of a disk image`,
 			`--device "virtio-net,fd=3": inherited file descriptors cannot be passed on`,
 			`--device "virtio-net": one of 'nat' or 'fd' or 'unixSocketPath' must be set`,
 			`--device "nope": unknown device type: nope`, `--device "": unknown device type: `}},
-		{append(device(), "x"), []string{`"x" is neither a flag nor the value of one`}},
-		{append(device(), "--", "--gui"), []string{`"--gui" is neither a flag nor the value of one`}},
+		{append(device(), "x"), []string{`"x" is neither a flag nor a flag's value`}},
+		{append(device(), "--", "--gui"), []string{`"--gui" is neither a flag nor a flag's value`}},
 		{append(device(), "--timesync", "x"), []string{`--timesync "x": unknown option for timesync parameter: x`}},
 		{append(device(), "--ignition", "a,b"), []string{`--ignition "a,b": ignition only accepts one option in command line argument`}},
 	}

@@ -82,11 +82,11 @@ func checkTarget(tag, target string) error {
 	case target != path.Clean(target):
 		return fmt.Errorf("%q is not an absolute path in its shortest form", target)
 	case !utf8.ValidString(target) || strings.ContainsFunc(target, odd):
-		return fmt.Errorf("%q holds a space, a quote, a colon or a backslash, which the kernel's command line cannot carry", target)
+		return fmt.Errorf("%q contains a space, a quote, a colon or a backslash, which the kernel's command line cannot contain", target)
 	case target == "/" || strings.HasPrefix(bootdoc.StoreDir+"/", target+"/") || strings.HasPrefix(target, bootdoc.StoreDir+"/"):
-		return fmt.Errorf("%s is the guest's own: it cannot be a share's place", target)
+		return fmt.Errorf("%s belongs to the guest: a share cannot be mounted there", target)
 	case strings.ContainsFunc(tag, odd):
-		return fmt.Errorf("mount tag %q holds a space, a quote, a colon or a backslash, which the kernel's command line cannot carry", tag)
+		return fmt.Errorf("mount tag %q contains a space, a quote, a colon or a backslash, which the kernel's command line cannot contain", tag)
 	}
 	return nil
 }

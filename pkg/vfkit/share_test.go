@@ -36,11 +36,11 @@ func TestShares(t *testing.T) {
 		{"/a", `"/a" is neither TAG=PATH nor PATH:TARGET`},
 		{"/a:b", `"/a:b" is neither TAG=PATH nor PATH:TARGET`},
 		{"/a:/b/", `"/b/" is not an absolute path in its shortest form`},
-		{"/a:/b c", `"/b c" holds a space, a quote, a colon or a backslash, which the kernel's command line cannot carry`},
-		{"/a:/", `/ is the guest's own: it cannot be a share's place`},
-		{"/a:/nix", `/nix is the guest's own: it cannot be a share's place`},
-		{"/a:/nix/store/x", `/nix/store/x is the guest's own: it cannot be a share's place`},
-		{"a b=/a:/b", `mount tag "a b" holds a space, a quote, a colon or a backslash, which the kernel's command line cannot carry`},
+		{"/a:/b c", `"/b c" contains a space, a quote, a colon or a backslash, which the kernel's command line cannot contain`},
+		{"/a:/", `/ belongs to the guest: a share cannot be mounted there`},
+		{"/a:/nix", `/nix belongs to the guest: a share cannot be mounted there`},
+		{"/a:/nix/store/x", `/nix/store/x belongs to the guest: a share cannot be mounted there`},
+		{"a b=/a:/b", `mount tag "a b" contains a space, a quote, a colon or a backslash, which the kernel's command line cannot contain`},
 	}
 	for _, tt := range refused {
 		var s Shares

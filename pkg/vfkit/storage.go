@@ -66,7 +66,7 @@ func (b *builder) storeImage() {
 		return
 	}
 	if len(b.boot.Roots) == 0 {
-		b.fail(errors.New("store: an image is made of the document's roots, and it has none"))
+		b.fail(errors.New("store: an image is made from the document's roots, and it has none"))
 	}
 	path, err := b.Host.StoreImage(b.boot.Roots)
 	b.fail(err)
@@ -86,7 +86,7 @@ func (b *builder) rootImage() string {
 	image, host := b.boot.Virtualisation.DiskImage, b.Host
 	if b.Ephemeral {
 		if b.Disk != "" {
-			b.fail(fault.Usage(errors.New("--disk: an ephemeral VM has a disk of its own, which goes with it")))
+			b.fail(fault.Usage(errors.New("--disk: an ephemeral VM has its own disk, which is removed with it")))
 		}
 		if image != nil {
 			image = bootdoc.Defaults(b.boot.Name).DiskImage

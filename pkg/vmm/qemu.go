@@ -61,7 +61,7 @@ func newQemu(ctx context.Context, p Plan) (VMM, error) {
 	}
 	path, err := p.Programs.find("qemu", plan.Program)
 	if err != nil {
-		err = fault.Hint(err, "install QEMU, or name its path with --qemu")
+		err = fault.Hint(err, "install QEMU, or give its path with --qemu")
 	}
 	v := &qemuVMM{path: path, plan: plan, version: p.versions(), cards: len(p.Cards)}
 	if err == nil && v.version.sandboxes(ctx, path) {
@@ -86,7 +86,7 @@ func (v *qemuVMM) addShares(ctx context.Context, p Plan) error {
 	}
 	path, err := p.Programs.find("virtiofsd", append([]string{"virtiofsd"}, qemu.Daemons...)...)
 	if err != nil {
-		return fault.Hint(err, "install virtiofsd (in older distributions a part of QEMU's packages), or name its path with --virtiofsd")
+		return fault.Hint(err, "install virtiofsd (part of QEMU's packages in older distributions), or give its path with --virtiofsd")
 	}
 	// Its output tells more than its exit status, which is an error for some.
 	var help bytes.Buffer
@@ -95,14 +95,14 @@ func (v *qemuVMM) addShares(ctx context.Context, p Plan) error {
 	_ = child.Run(ctx, path, cmd)
 	daemon, err := qemu.NewDaemon(path, help.String(), p.UID)
 	if err != nil {
-		return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) needs no root")
+		return fault.Hint(err, "the virtiofsd written in Rust (Debian 13, nixpkgs) needs no root; --virtiofsd gives its path")
 	}
 	for i, s := range v.plan.Shares {
 		known := p.Shares[i]
 		served := qemu.Served{Dir: s.Dir, ReadOnly: known.ReadOnly, Store: known.Store, Root: p.UID == 0}
 		if served.ReadOnly && !daemon.ReadOnly && isRoot(s.Dir) {
 			err := fmt.Errorf("share %q: %s cannot share / read-only", s.Tag, path)
-			return fault.Hint(err, "--virtiofsd names another one; the one in Rust (Debian 13, nixpkgs) can")
+			return fault.Hint(err, "use the virtiofsd written in Rust (Debian 13, nixpkgs); --virtiofsd gives its path")
 		}
 		v.shares = append(v.shares, Helper{Name: "virtiofsd", Socket: s.Socket, Dir: s.Dir, Argv: daemon.Command(served)})
 	}
@@ -144,7 +144,7 @@ var qemuVersion = regexp.MustCompile(`QEMU emulator version (\d+)\.`)
 func CheckQEMUVersion(text string) error {
 	match := qemuVersion.FindStringSubmatch(text)
 	if match == nil {
-		return fmt.Errorf("prints no version of QEMU: %q", text)
+		return fmt.Errorf("did not print a version of QEMU: %q", text)
 	}
 	major, err := strconv.Atoi(match[1])
 	if err == nil && major < oldestQEMU {
@@ -187,7 +187,7 @@ func (v *qemuVMM) Stop() error {
 }
 
 // Halt leaves it to the kernel: QEMU's end is the guest's.
-func (v *qemuVMM) Halt() error { return errors.New("QEMU is killed") }
+func (v *qemuVMM) Halt() error { return errors.New("QEMU was killed") }
 
 func (v *qemuVMM) Running() (bool, error) {
 	mon, err := v.monitor(v.plan.Monitor)

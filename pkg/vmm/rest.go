@@ -122,10 +122,10 @@ func (v *vfkitVMM) checkControl() error {
 		}
 		return err
 	case !given.Loopback():
-		err := fmt.Errorf("argv: --restful-uri %q: anybody on the network could stop the VM there", uri)
+		err := fmt.Errorf("argv: --restful-uri %q: anybody on the network could stop the VM through it", uri)
 		return fault.Hint(err, "unix:// and a path, or nothing: nixvf-boot has a private socket of its own")
 	}
-	v.plan.Warn("--restful-uri %q: anybody on this host can stop the VM there; a unix:// socket has an owner", uri)
+	v.plan.Warn("--restful-uri %q: anybody on this host could stop the VM through it; use a unix:// socket, which has an owner", uri)
 	return nil
 }
 
@@ -140,13 +140,13 @@ func checkFree(path string, uid int) error {
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s exists, and is no socket", path)
+		return fmt.Errorf("%s exists, and is not a socket", path)
 	case int(info.Sys().(*syscall.Stat_t).Uid) != uid:
 		return fmt.Errorf("%s is a socket of another user", path)
 	}
 	if conn, err := net.DialTimeout("unix", path, restWait); err == nil {
 		conn.Close()
-		return fmt.Errorf("%s: somebody listens there already", path)
+		return fmt.Errorf("%s: something listens there already", path)
 	}
 	return nil
 }

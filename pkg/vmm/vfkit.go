@@ -50,7 +50,7 @@ type vfkitVMM struct {
 func newVfkit(_ context.Context, p Plan) (VMM, error) {
 	path, err := p.Programs.find("vfkit", "vfkit")
 	if err != nil {
-		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or name its path with --vfkit")
+		return nil, fault.Hint(err, "install vfkit (github.com/crc-org/vfkit), or give its path with --vfkit")
 	}
 	v := &vfkitVMM{plan: p, path: path, version: p.versions()}
 	opts := p.Command.Options
@@ -66,7 +66,7 @@ func newVfkit(_ context.Context, p Plan) (VMM, error) {
 	}
 	v.dropOptional()
 	if opts.UseGUI {
-		p.Say("--gui: when its window is closed, the VM runs on without one")
+		p.Say("--gui: when the window is closed, the VM keeps running without one")
 	}
 	if opts.LogLevel == "" && !p.Verbose {
 		v.more = append(v.more, "--log-level", "error")
@@ -85,7 +85,7 @@ func (v *vfkitVMM) moveCards() error {
 	for i, card := range v.plan.Cards {
 		path := filepath.Join(v.plan.Sockets, fmt.Sprintf("net-%d.sock", i))
 		if strings.Contains(path, ",") {
-			return fmt.Errorf("network: %q holds a comma, which vfkit's devices cannot carry", path)
+			return fmt.Errorf("network: %q contains a comma, which vfkit's device options cannot contain", path)
 		}
 		v.nets = append(v.nets, path)
 		moved := &config.VirtioNet{UnixSocketPath: path, MacAddress: card.MacAddress, VfkitMagic: true}
@@ -130,7 +130,7 @@ func (v *vfkitVMM) CheckPlan() error {
 // Virtualization.framework takes no more.
 func (v *vfkitVMM) checkCPUs(vm *config.VirtualMachine) error {
 	if most := runtime.NumCPU(); vm.Vcpus > uint(most) {
-		err := fmt.Errorf("argv: --cpus %d: this host has %d, and vfkit takes no more", vm.Vcpus, most)
+		err := fmt.Errorf("argv: --cpus %d: this host has %d, and vfkit accepts no more", vm.Vcpus, most)
 		return fault.Hint(err, "nixvf-args --cpus, or virtualisation.cores, sets it")
 	}
 	return nil
@@ -151,7 +151,7 @@ func CheckVfkitVersion(text string) error {
 		if strings.Contains(text, "vfkit version: ") {
 			return nil
 		}
-		return fmt.Errorf("prints no version of vfkit: %q", text)
+		return fmt.Errorf("did not print a version of vfkit: %q", text)
 	}
 	var version []int
 	for _, digits := range match[1:] {
