@@ -20,7 +20,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "leash", "lock", "network", "pipe", "place", "roots", "sockets", "ssh", "storeimage", "vfkit", "vmm", "vsock"},
+	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "link", "lock", "network", "pipe", "place", "roots", "sockets", "ssh", "storeimage", "vfkit", "vmm", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"casehack":   {"evalcache"},
 	"child":      {},
@@ -37,7 +37,7 @@ var edges = map[string][]string{
 	"instance":   {"bootdoc", "console", "fault", "lock", "place"},
 	"launchdoc":  {"bootdoc", "strictjson"},
 	"lease":      {},
-	"leash":      {},
+	"link":       {},
 	"lock":       {"identity"},
 	"network":    {"accept", "bootdoc"},
 	"nix":        {"evalcache", "fault"},

@@ -176,9 +176,9 @@ func TestVisits(t *testing.T) {
 	}
 }
 
-// TestDeafKeeper: attach ends when it is told to, although the process that
+// TestDeafSupervisor: attach ends when it is told to, although the process that
 // runs the VM is stopped.
-func TestDeafKeeper(t *testing.T) {
+func TestDeafSupervisor(t *testing.T) {
 	document, env := standInDocument(t)
 	vm, status, said := detach(t, document, env, "--vmm", "vfkit")
 	if status != 0 {
@@ -208,7 +208,7 @@ func TestStopped(t *testing.T) {
 	s.press("a")
 	s.expect("a")
 	for _, pid := range processes(t, "nixvf-boot", env) {
-		if args := read(t, "/proc/"+strconv.Itoa(pid)+"/cmdline"); !strings.Contains(args, "--leash") {
+		if args := read(t, "/proc/"+strconv.Itoa(pid)+"/cmdline"); !strings.Contains(args, "--supervise") {
 			send(t, syscall.SIGTSTP, pid)
 		}
 	}
@@ -231,9 +231,9 @@ func openFiles(t *testing.T, pid int) int {
 	return len(entries)
 }
 
-// TestKilledKeeper: the VMM does not outlive the process that runs the VM,
+// TestKilledSupervisor: the VMM does not outlive the process that runs the VM,
 // whatever console the VM has. (As on a Mac, there is no parent-death signal.)
-func TestKilledKeeper(t *testing.T) {
+func TestKilledSupervisor(t *testing.T) {
 	for _, device := range []string{"virtio-serial,stdio", "virtio-rng"} {
 		document, env := standInDocument(t)
 		consoleOn(t, document, device)

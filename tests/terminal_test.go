@@ -367,11 +367,11 @@ func TestTerminalOfJob(t *testing.T) {
 	s.end(0)
 }
 
-// TestTerminalAfterKill kills nixvf-boot itself: the process in front, whose end
-// the keeper notices, and the keeper, which cannot restore the terminal then. A
+// TestTerminalAfterKill kills nixvf-boot itself: the client, whose end
+// the supervisor notices, and the supervisor, which cannot restore the terminal then. A
 // guard does that.
 func TestTerminalAfterKill(t *testing.T) {
-	for _, victim := range []string{"front", "keeper"} {
+	for _, victim := range []string{"client", "supervisor"} {
 		document, env := standInDocument(t)
 		log := filepath.Join(filepath.Dir(document), "vz.log")
 		env = append(env, "VZ_LOG="+log, "VZ_STOP_MS=1500")
@@ -381,17 +381,17 @@ func TestTerminalAfterKill(t *testing.T) {
 			t.Error("the terminal is not raw while the VM runs")
 		}
 		for _, pid := range processes(t, "nixvf-boot", env) {
-			if (pid == s.cmd.Process.Pid) == (victim == "front") {
+			if (pid == s.cmd.Process.Pid) == (victim == "client") {
 				send(t, syscall.SIGKILL, pid)
 			}
 		}
 		_ = await(s.cmd) // it was killed, or ends for that
 		s.expectRestored()
 		// A shell is there at once, and the VM may take its time.
-		if victim == "front" && strings.Contains(read(t, log), "stopped by force") {
+		if victim == "client" && strings.Contains(read(t, log), "stopped by force") {
 			t.Error("the terminal is restored only after the VM's end")
 		}
-		if got := s.cmd.ProcessState.ExitCode(); victim == "keeper" && got != 128+int(syscall.SIGKILL) {
+		if got := s.cmd.ProcessState.ExitCode(); victim == "supervisor" && got != 128+int(syscall.SIGKILL) {
 			t.Errorf("exit status %d", got)
 		}
 		expectNone(t, env)

@@ -16,7 +16,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/disk"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
-	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/link"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/vmm"
 )
@@ -39,7 +39,7 @@ type bootCommand struct {
 	Input       string        `placeholder:"FILE" help:"Type the contents of a file, FIFO or device on the console, in addition to the keys of a terminal. The VM keeps running at its end."`
 	Detach      bool          `short:"d" help:"Put the VM in the background once it runs, and print its id and where its console is."`
 	Wait        bool          `help:"With --detach, return when the guest has finished booting."`
-	Leash       bool          `hidden:"" help:"Run the VM for the process in front, at the other end of descriptor 3."`
+	Supervise   bool          `hidden:"" help:"Run the VM for the client at the other end of descriptor 3."`
 	DryRun      bool          `short:"n" help:"Print the commands as shell code, and run nothing."`
 	former
 }
@@ -80,9 +80,9 @@ func (b *bootCommand) config(t *cli.Tool, verbose bool) (boot.Config, error) {
 		Rosetta: cmp.Or(b.Rosetta, vmm.RosettaFile), Detach: b.Detach, InputFile: b.Input,
 		Stdout: os.Stdout, Print: t.Print, Say: t.Say, Warn: t.Warn,
 	}
-	if b.Leash {
-		// What comes over the leash is as if it came from the kernel.
-		c.Leash, err = leash.Held(func(s syscall.Signal) { _ = syscall.Kill(os.Getpid(), s) })
+	if b.Supervise {
+		// What comes over the link is as if it came from the kernel.
+		c.Client, err = link.Inherit(func(s syscall.Signal) { _ = syscall.Kill(os.Getpid(), s) })
 	}
 	return c, err
 }
@@ -112,8 +112,8 @@ func (b *bootCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error
 	if err != nil {
 		return err
 	}
-	c.Keeper = func() *exec.Cmd { return again(data, b.Detach) }
-	if err := outcome(boot.Run(disk.WithProgress(ctx, t.Progress), doc, c)); err != nil || !b.Wait || b.Leash {
+	c.Supervisor = func() *exec.Cmd { return again(data, b.Detach) }
+	if err := outcome(boot.Run(disk.WithProgress(ctx, t.Progress), doc, c)); err != nil || !b.Wait || b.Supervise {
 		return err
 	}
 	return awaitReady(ctx, c, id)
@@ -134,14 +134,14 @@ func (b *bootCommand) waitsFor(doc *launchdoc.Document, c boot.Config) (string, 
 	return vm.ID, err
 }
 
-// again is this command once more, as the keeper of the document's VM. One that
+// again is this command once more, as the supervisor of the document's VM. One that
 // starts in the background has nothing to print on stdout.
 func again(document []byte, detached bool) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
 	}
-	cmd := exec.Command(self, append(os.Args[1:len(os.Args):len(os.Args)], "--leash")...)
+	cmd := exec.Command(self, append(os.Args[1:len(os.Args):len(os.Args)], "--supervise")...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(document), os.Stdout, os.Stderr
 	if detached {
 		cmd.Stdout = nil

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
-	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/link"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/roots"
 	"github.com/nixvf/nixvf/pkg/storeimage"
@@ -36,8 +36,8 @@ type Config struct {
 	Rosetta     string           // the file that is there where Rosetta is
 	Detach      bool             // put the VM in the background once it runs
 	InputFile   string           // what is read from there goes to the console; "": nothing
-	Keeper      func() *exec.Cmd // starts this very command again, to be the keeper
-	Leash       *leash.Keeper    // what this process is held on, if it is the keeper
+	Supervisor  func() *exec.Cmd // starts this very command again, to be the supervisor
+	Client      *link.Client     // whom this process runs the VM for, if it is a supervisor
 	Verbose     bool
 	Stdout      *os.File     // the console, and where its terminal is
 	Print       func([]byte) // prints what a script may read, on stdout
@@ -77,7 +77,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if err := checkFiles(); err != nil {
 		return 1, err
 	}
-	if c.wantsKeeper(doc) {
+	if c.wantsSupervisor(doc) {
 		return c.lead()
 	}
 	ctx, cancel := c.untilGone(ctx)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/console"
-	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/link"
 	"github.com/nixvf/nixvf/pkg/pipe"
 )
 
@@ -33,11 +33,11 @@ type guestConsole struct {
 	log        *os.File          // where it goes in the background, or at all
 	outlet     *console.Outlet   // where anybody may open it, nil if that is not wanted
 	terminal   *console.Terminal // whose keys go to the guest, nil while there is none
-	brought    *os.File          // the file of a visitor's terminal
+	brought    *os.File          // the file of an attached client's terminal
 	tie        *console.Pty      // what a VMM without a console has as its stdin
-	front      *leash.Keeper     // the process in front, nil in the background
-	visiting   bool              // the front came later, and can go again
-	visitors   chan visitor
+	client     *link.Client      // whose terminal has the console, nil in the background
+	attached   bool              // the client came later, and can leave again
+	attaching  chan attachment
 	detach     chan struct{}         // the terminal's user wants to leave
 	unread     atomic.Bool           // the output's reader went away
 	lostOutput atomic.Pointer[error] // why output could not be written
@@ -47,13 +47,13 @@ type guestConsole struct {
 
 func newConsole(m *machine, r *requests) *guestConsole {
 	return &guestConsole{
-		m: m, requests: r, front: m.Leash, visitors: make(chan visitor), detach: make(chan struct{}, 1),
+		m: m, requests: r, client: m.Client, attaching: make(chan attachment), detach: make(chan struct{}, 1),
 		notes: make(chan string, 16), voice: newVoice(),
 	}
 }
 
 // open makes the pseudo-terminal for a VMM that wants a terminal, and
-// listens for visitors.
+// listens for clients that attach.
 func (c *guestConsole) open(cmd *exec.Cmd) (err error) {
 	if !usesStdio(c.m.vm) {
 		return c.tieTo(cmd)
@@ -84,7 +84,7 @@ func (c *guestConsole) open(cmd *exec.Cmd) (err error) {
 	return err
 }
 
-// consoleSocket is the name of the socket on which visitors come.
+// consoleSocket is the name of the socket where clients attach.
 const consoleSocket = "console.sock"
 
 // tieTo gives a VMM without a console a terminal all the same: package child
@@ -96,7 +96,7 @@ func (c *guestConsole) tieTo(cmd *exec.Cmd) (err error) {
 	return err
 }
 
-// socket is the path on which visitors come.
+// socket is the path of the socket where clients attach.
 func (c *guestConsole) socket() string { return filepath.Join(c.m.sockets, consoleSocket) }
 
 // openLog lets the console's output be appended to a file from now on.
@@ -182,15 +182,15 @@ func (c *guestConsole) firstTerminal() *console.Terminal {
 	return console.Find(c.m.Stdout)
 }
 
-// take gives the console to a terminal, unless the process in front is stopped:
+// take gives the console to a terminal, unless the client is stopped:
 // then the terminal is somebody else's until it goes on.
 func (c *guestConsole) take(t *console.Terminal) {
 	c.terminal = t
 	failed := c.hungUp
-	if c.visiting {
-		failed = func(error) {} // then the front ends as well
+	if c.attached {
+		failed = func(error) {} // then the client ends as well
 	}
-	if c.front.Show() {
+	if c.client.Show() {
 		c.enter(t.Raw())
 	} else {
 		t.Suspend()
@@ -215,12 +215,12 @@ func (c *guestConsole) enter(err error) {
 	}()
 }
 
-// follow does to the terminal what the shell has done to the process in front:
+// follow does to the terminal what the shell has done to the client:
 // one that is stopped has no terminal.
 func (c *guestConsole) follow() {
 	switch {
 	case c.terminal == nil:
-	case c.front.Show():
+	case c.client.Show():
 		if !c.terminal.IsRaw() {
 			c.enter(c.terminal.Resume())
 		}
@@ -228,7 +228,7 @@ func (c *guestConsole) follow() {
 		c.voice.settle()
 		c.terminal.Suspend()
 	}
-	c.front.Followed()
+	c.client.Followed()
 }
 
 // command does what an escape sequence asks for.

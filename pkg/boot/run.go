@@ -20,7 +20,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/fault"
-	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/link"
 	"github.com/nixvf/nixvf/pkg/network"
 	"github.com/nixvf/nixvf/pkg/roots"
 	"github.com/nixvf/nixvf/pkg/vmm"
@@ -69,7 +69,7 @@ func (m *machine) run(l *locks, kept *roots.Roots, n *ownNetwork, r *requests) (
 	s.console.drain(drained, s.limit != nil || s.forced != 0)
 	s.console.sayRest()
 	status, err = s.outcome(err)
-	s.console.part(leash.Report{State: leash.Ended, Status: status, Why: fault.Lines(err)})
+	s.console.part(link.Report{State: link.Ended, Status: status, Why: fault.Lines(err)})
 	return status, err
 }
 

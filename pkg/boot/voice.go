@@ -56,12 +56,12 @@ func (v voice) end() {
 func (c *guestConsole) tell(format string, args ...any) { c.notes <- fmt.Sprintf(format, args...) }
 
 // note says something while the terminal may be raw: it starts a line of its
-// own. A visitor's terminal is not where messages go, so it gets a copy. Nobody
+// own. A client's terminal is not where messages go, so it gets a copy. Nobody
 // waits until it is said.
 func (c *guestConsole) note(format string, args ...any) {
-	terminal, visiting := c.terminal, c.visiting
+	terminal, attached := c.terminal, c.attached
 	c.voice.say(func() {
-		if !visiting {
+		if !attached {
 			terminal.Beside(func() { c.m.Say(format, args...) })
 			return
 		}

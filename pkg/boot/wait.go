@@ -70,11 +70,11 @@ func (s *session) wait() error {
 			s.background()
 		case <-s.console.detach:
 			s.background()
-		case <-s.console.front.Gone():
-			s.frontGone()
-		case <-s.console.front.Jobs():
+		case <-s.console.client.Gone():
+			s.clientGone()
+		case <-s.console.client.Jobs():
 			s.console.follow()
-		case v := <-s.console.visitors:
+		case v := <-s.console.attaching:
 			s.console.welcome(v)
 		case <-s.requests.resized:
 			s.console.resize()

@@ -15,62 +15,62 @@ import (
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/console"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
-	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/link"
 	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/place"
 	"github.com/nixvf/nixvf/pkg/sockets"
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
-// wantsKeeper reports whether a process of its own shall run the VM: one that
+// wantsSupervisor reports whether a process of its own shall run the VM: one that
 // goes to the background, now or when the user at the terminal says so.
-func (c Config) wantsKeeper(doc *launchdoc.Document) bool {
-	if c.Leash != nil || c.Detach {
-		return c.Leash == nil
+func (c Config) wantsSupervisor(doc *launchdoc.Document) bool {
+	if c.Client != nil || c.Detach {
+		return c.Client == nil
 	}
 	command, err := vfkit.Parse(doc.Argv[1:])
 	return err == nil && usesStdio(command.VM) && console.Find(c.Stdout) != nil
 }
 
-// untilGone returns a context that ends also when the front does, and with it
-// whatever the keeper was about to do.
+// untilGone returns a context that ends also when the client does, and with it
+// whatever the supervisor was about to do.
 func (c Config) untilGone(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	if c.Leash != nil {
+	if c.Client != nil {
 		go func() {
-			<-c.Leash.Gone()
+			<-c.Client.Gone()
 			cancel()
 		}()
 	}
 	return ctx, cancel
 }
 
-// lead starts the keeper and stands in front of it until the VM has ended or is
-// in the background. The status is the keeper's, and so is the message about
+// lead starts the supervisor and serves as its client until the VM has ended or is
+// in the background. The status is the supervisor's, and so is the message about
 // it.
 func (c Config) lead() (int, error) {
-	p := c.newPost() // before anybody can know that this process is there
-	f, err := leash.Start(c.Keeper())
+	relay := c.newRelay() // before anybody can know that this process is there
+	supervisor, err := link.Start(c.Supervisor())
 	if err != nil {
 		return 1, err
 	}
-	p.man(f)
-	defer p.leave()
-	var last leash.Report
-	for r := range p.reports { // until the leash has been let go
+	relay.start(supervisor)
+	defer relay.leave()
+	var last link.Report
+	for r := range relay.reports { // until the link is released
 		last = r
 	}
-	if last.State == leash.Running {
+	if last.State == link.Running {
 		return c.inBackground(last.VM)
 	}
-	status := child.StatusOf(f.State())
+	status := child.StatusOf(supervisor.State())
 	switch {
-	case status > 128 && f.State().ExitCode() < 0:
+	case status > 128 && supervisor.State().ExitCode() < 0:
 		return status, endOf("the process that ran the VM", status, "", nothingKnown)
 	case status == 0 && c.Detach:
 		return 1, errors.New("the VM has already ended")
 	}
-	return status, nil // the keeper has said why
+	return status, nil // the supervisor has said why
 }
 
 // Attach gives the console of the VM called id, which runs in the background,
@@ -91,35 +91,35 @@ func Attach(id string, c Config) (int, error) {
 		return 1, errors.New("attach: stdout is not a terminal")
 	}
 	restore := console.Keep(c.Stdout)
-	p := c.newPost() // the keeper looks at the terminal's size as soon as it is connected
-	f, err := c.visit(vm)
+	relay := c.newRelay() // the supervisor looks at the terminal's size as soon as it is connected
+	supervisor, err := c.connect(vm)
 	if err != nil {
 		return 1, fmt.Errorf("%s has no console to attach to: %w", id, err)
 	}
-	p.man(f)
-	defer p.leave()
+	relay.start(supervisor)
+	defer relay.leave()
 	for {
 		select {
-		case r, open := <-p.reports:
+		case r, open := <-relay.reports:
 			switch {
 			case !open:
 				return 1, fmt.Errorf("%s: the nixvf-boot that ran it was killed", id)
-			case r.State == leash.Refused:
+			case r.State == link.Refused:
 				return 1, fmt.Errorf("%s: %s", id, strings.Join(r.Why, ", "))
-			case r.State == leash.Detached:
+			case r.State == link.Detached:
 				return 0, nil
-			case r.State == leash.Ended:
+			case r.State == link.Ended:
 				return r.Status, messages(r.Why)
 			}
-		case s := <-p.unheard:
+		case s := <-relay.unheard:
 			restore()
 			return 128 + int(s), fmt.Errorf("%s: the process that runs it does not answer", id)
 		}
 	}
 }
 
-// visit takes the terminal that stdout is to the process that runs a VM.
-func (c Config) visit(vm place.VM) (*leash.Front, error) {
+// connect takes the terminal that stdout is to the process that runs a VM.
+func (c Config) connect(vm place.VM) (*link.Supervisor, error) {
 	dir, err := sockets.Find(vm, c.UID)
 	if err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func (c Config) visit(vm place.VM) (*leash.Front, error) {
 	if err != nil {
 		return nil, err
 	}
-	return leash.Visit(conn, c.Stdout)
+	return link.Connect(conn, c.Stdout)
 }
 
 // messages makes an error of each line; without any there is none.
@@ -141,7 +141,7 @@ func messages(lines []string) error {
 }
 
 // inBackground tells the user, or a script, of a VM that runs on without us.
-func (c Config) inBackground(vm leash.VM) (int, error) {
+func (c Config) inBackground(vm link.VM) (int, error) {
 	if !c.Detach {
 		c.Say("%s runs on as process %d, its console goes to %s", vm.ID, vm.PID, vm.Console)
 		return 0, nil
@@ -162,8 +162,8 @@ func (c Config) Place(doc *launchdoc.Document) (place.VM, error) {
 }
 
 // describe returns what others may know of a VM that goes to the background.
-func (m *machine) describe(console string) leash.VM {
-	vm := leash.VM{ID: m.place.ID, PID: os.Getpid(), Console: console, Sockets: m.vmm.Sockets()}
+func (m *machine) describe(console string) link.VM {
+	vm := link.VM{ID: m.place.ID, PID: os.Getpid(), Console: console, Sockets: m.vmm.Sockets()}
 	for _, d := range config.FilterDevices[*config.VirtioVsock](m.vm) {
 		if d.SocketURL != "" {
 			vm.Sockets[fmt.Sprintf("vsock-%d", d.Port)] = d.SocketURL

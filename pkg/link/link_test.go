@@ -1,4 +1,4 @@
-package leash
+package link
 
 import (
 	"net"
@@ -12,19 +12,19 @@ import (
 	"github.com/creack/pty"
 )
 
-// TestMain is the keeper when it is started as one.
+// TestMain is the supervisor when it is started as one.
 func TestMain(m *testing.M) {
-	if os.Getenv("LEASH_TEST") != "" {
-		keep()
+	if os.Getenv("LINK_TEST") != "" {
+		supervise()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// keep reports each signal that comes over the leash, and lets it go at TERM.
-func keep() {
+// supervise reports each signal that comes over the link, and releases it at TERM.
+func supervise() {
 	signals := make(chan syscall.Signal)
-	k, err := Held(func(s syscall.Signal) { signals <- s })
+	c, err := Inherit(func(s syscall.Signal) { signals <- s })
 	if err != nil {
 		os.Exit(3)
 	}
@@ -32,20 +32,20 @@ func keep() {
 		select {
 		case s := <-signals:
 			if s == syscall.SIGTERM {
-				k.Release()
+				c.Release()
 				os.Exit(4)
 			}
-			k.Report(Report{State: Running, Status: int(s), VM: VM{ID: "vm", PID: os.Getpid()}})
-		case <-k.Gone():
+			c.Report(Report{State: Running, Status: int(s), VM: VM{ID: "vm", PID: os.Getpid()}})
+		case <-c.Gone():
 			os.Exit(5)
 		}
 	}
 }
 
-func keeper(t *testing.T) *Front {
+func supervisor(t *testing.T) *Supervisor {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "LEASH_TEST=1")
+	cmd.Env = append(os.Environ(), "LINK_TEST=1")
 	f, err := Start(cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +54,8 @@ func keeper(t *testing.T) *Front {
 	return f
 }
 
-func TestKeeper(t *testing.T) {
-	f := keeper(t)
+func TestSupervisor(t *testing.T) {
+	f := supervisor(t)
 	for _, s := range []syscall.Signal{syscall.SIGWINCH, syscall.SIGHUP} {
 		f.Signal(s)
 		r, err := f.Next()
@@ -63,12 +63,12 @@ func TestKeeper(t *testing.T) {
 			t.Errorf("%v: %+v, %v", s, r, err)
 		}
 		if group, err := syscall.Getpgid(r.VM.PID); err != nil || group != r.VM.PID {
-			t.Errorf("the keeper's group is %d (%v), not its own", group, err)
+			t.Errorf("the supervisor's group is %d (%v), not its own", group, err)
 		}
 	}
 	f.Signal(syscall.SIGTERM)
 	if r, err := f.Next(); err == nil {
-		t.Errorf("a report from a leash that was let go: %+v", r)
+		t.Errorf("a report over a released link: %+v", r)
 	}
 	if status := f.State().ExitCode(); status != 4 {
 		t.Errorf("status %d", status)
@@ -76,17 +76,17 @@ func TestKeeper(t *testing.T) {
 	f.Signal(syscall.SIGTERM) // nobody minds
 }
 
-// TestFrontGone: a keeper notices that there is nobody in front of it.
-func TestFrontGone(t *testing.T) {
-	f := keeper(t)
+// TestClientGone: a supervisor notices that there is nobody in front of it.
+func TestClientGone(t *testing.T) {
+	f := supervisor(t)
 	f.conn.Close()
 	if status := f.State().ExitCode(); status != 5 {
 		t.Errorf("status %d", status)
 	}
 }
 
-// TestVisitor brings a terminal along.
-func TestVisitor(t *testing.T) {
+// TestConnect brings a terminal along.
+func TestConnect(t *testing.T) {
 	master, slave, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestVisitor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := Visit(to, slave)
+	f, err := Connect(to, slave)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestVisitor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	terminal, err := Receive(conn)
+	terminal, err := ReceiveTerminal(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,28 +123,28 @@ func TestVisitor(t *testing.T) {
 	if _, err := master.Read(got); err != nil || string(got) != "hello" {
 		t.Errorf("%q, %v", got, err)
 	}
-	k := Hold(conn, func(syscall.Signal) {})
-	k.Report(Report{State: Attached})
+	c := NewClient(conn, func(syscall.Signal) {})
+	c.Report(Report{State: Attached})
 	if r, err := f.Next(); err != nil || r.State != Attached {
 		t.Errorf("%+v, %v", r, err)
 	}
-	k.Release()
+	c.Release()
 	select {
-	case <-k.Gone():
+	case <-c.Gone():
 	case <-time.After(time.Minute):
-		t.Error("a leash that was let go holds")
+		t.Error("a released link holds")
 	}
-	k.Release()
-	var none *Keeper
+	c.Release()
+	var none *Client
 	none.Report(Report{})
 	none.Release()
 	if none.Gone() != nil {
-		t.Error("there is something to wait for without a leash")
+		t.Error("there is something to wait for without a link")
 	}
 }
 
-// TestReceiveNothing refuses who brings no terminal.
-func TestReceiveNothing(t *testing.T) {
+// TestReceiveNoTerminal refuses who brings no terminal.
+func TestReceiveNoTerminal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -162,7 +162,7 @@ func TestReceiveNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if file, err := Receive(in); err == nil {
+		if file, err := ReceiveTerminal(in); err == nil {
 			t.Errorf("%q: got %v", text, file)
 		}
 		in.Close()

@@ -8,26 +8,26 @@ import (
 
 	"github.com/nixvf/nixvf/pkg/accept"
 	"github.com/nixvf/nixvf/pkg/console"
-	"github.com/nixvf/nixvf/pkg/leash"
+	"github.com/nixvf/nixvf/pkg/link"
 )
 
-// visitor is a process that brings a terminal for the console.
-type visitor struct {
-	front *leash.Keeper
-	file  *os.File
+// attachment is a client that attaches, with its terminal.
+type attachment struct {
+	client *link.Client
+	file   *os.File
 }
 
-// receive waits for visitors.
+// receive waits for clients that attach.
 func (c *guestConsole) receive(l *net.UnixListener) {
 	accept.All(l.AcceptUnix, func(conn *net.UnixConn) { go c.admit(conn) }, nil)
 }
 
-// admit lets a visitor in that has brought a terminal.
+// admit lets a client attach that has brought a terminal.
 func (c *guestConsole) admit(conn *net.UnixConn) {
-	file, err := leash.Receive(conn)
-	front := leash.Hold(conn, func(sig syscall.Signal) {
+	file, err := link.ReceiveTerminal(conn)
+	client := link.NewClient(conn, func(sig syscall.Signal) {
 		if sig != syscall.SIGWINCH {
-			_ = conn.CloseRead() // to it that is the front's end
+			_ = conn.CloseRead() // which the client takes for the end
 			return
 		}
 		select {
@@ -36,45 +36,45 @@ func (c *guestConsole) admit(conn *net.UnixConn) {
 		}
 	})
 	if err != nil {
-		front.Report(leash.Report{State: leash.Refused, Why: []string{err.Error()}})
-		front.Release()
+		client.Report(link.Report{State: link.Refused, Why: []string{err.Error()}})
+		client.Release()
 		return
 	}
-	c.visitors <- visitor{front, file}
+	c.attaching <- attachment{client, file}
 }
 
-// welcome gives the console to a visitor, if nobody has it.
-func (c *guestConsole) welcome(v visitor) {
-	terminal := console.Find(v.file)
+// welcome gives the console to a client that attaches, if nobody has it.
+func (c *guestConsole) welcome(a attachment) {
+	terminal := console.Find(a.file)
 	why := ""
 	switch {
-	case c.front != nil:
+	case c.client != nil:
 		why = "its console is on another terminal"
 	case terminal == nil:
 		why = "that is not a terminal"
 	}
 	if why != "" {
-		v.front.Report(leash.Report{State: leash.Refused, Why: []string{why}})
-		v.front.Release()
-		v.file.Close()
+		a.client.Report(link.Report{State: link.Refused, Why: []string{why}})
+		a.client.Release()
+		a.file.Close()
 		return
 	}
-	c.front, c.visiting, c.brought = v.front, true, v.file
-	c.front.Report(leash.Report{State: leash.Attached, VM: c.m.describe("")})
+	c.client, c.attached, c.brought = a.client, true, a.file
+	c.client.Report(link.Report{State: link.Attached, VM: c.m.describe("")})
 	c.take(terminal)
 }
 
 // background lets the VM run on without anybody in front of it.
 func (s *session) background() {
-	if s.console.front == nil {
+	if s.console.client == nil {
 		if s.console.terminal != nil { // nixvf-boot was a job in the background when it began
 			s.console.note("the VM cannot go to the background: nixvf-boot runs in the background already")
 			s.console.retake()
 		}
 		return
 	}
-	if s.console.visiting {
-		s.console.part(leash.Report{State: leash.Detached})
+	if s.console.attached {
+		s.console.part(link.Report{State: link.Detached})
 		return
 	}
 	log, err := s.openLog("nixvf-boot")
@@ -112,32 +112,32 @@ func (s *session) goBackground(log *os.File) error {
 		vm.Console, vm.Sockets["console"] = s.console.where(), s.console.socket()
 	}
 	s.console.hide()
-	if err := leash.Redirect(log); err != nil {
+	if err := link.Redirect(log); err != nil {
 		return err
 	}
 	s.m.record.Background, s.m.record.Console = true, vm.Console
 	s.m.keepRecord()
-	s.console.part(leash.Report{State: leash.Running, VM: vm})
+	s.console.part(link.Report{State: link.Running, VM: vm})
 	return nil
 }
 
-// part takes leave of the process in front, if there is one.
-func (c *guestConsole) part(last leash.Report) {
+// part takes leave of the client, if there is one.
+func (c *guestConsole) part(last link.Report) {
 	c.hide()
-	c.front.Report(last)
-	c.front.Release()
-	c.front, c.visiting = nil, false
+	c.client.Report(last)
+	c.client.Release()
+	c.client, c.attached = nil, false
 }
 
-// frontGone is what happens when the process in front ends by itself: who came
+// clientGone is what happens when the client ends by itself: who came
 // later may go, with the first one the VM goes too.
-func (s *session) frontGone() {
-	if s.console.visiting {
+func (s *session) clientGone() {
+	if s.console.attached {
 		s.background()
 		return
 	}
 	s.console.hide()                      // the shell has the terminal by now
-	s.forced = 128 + int(syscall.SIGKILL) // as the front ended, for those who ask later
+	s.forced = 128 + int(syscall.SIGKILL) // as the client ended, for those who ask later
 	s.pullPlug()
 }
 
