@@ -77,6 +77,17 @@ let
   mark =
     how: value: if isAttrs value && !(value ? outPath) then builtins.mapAttrs (_: mark how) value else how value;
 
+  # Evaluates a value to its end, and of packages no more than that they are some: they have their tests in them, and
+  # those whole other systems.
+  evaluated =
+    value:
+    if isList value then
+      builtins.all evaluated value
+    else if isAttrs value && !(value ? outPath) then
+      builtins.all evaluated (builtins.attrValues value)
+    else
+      true;
+
   found = leaves [ ] nixos.options;
   failsWith =
     how:
@@ -88,7 +99,7 @@ let
         let
           value = lib.attrByPath leaf.path null changed.config;
         in
-        !(tryEval (builtins.deepSeq value true)).success;
+        !(tryEval (evaluated value)).success;
     in
     map (leaf: lib.concatStringsSep "." leaf.path) (filter fails found);
 in
