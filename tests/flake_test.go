@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the right vendorHash into flake.nix")
+var update = flag.Bool("update", false, "write the right vendorHash into packages.nix")
 
 var (
 	flakeSystems  = []string{"aarch64-darwin", "aarch64-linux", "x86_64-linux"}
@@ -133,30 +133,35 @@ func TestFlakeOutputs(t *testing.T) {
 func TestFlakePackages(t *testing.T) {
 	f := newFlakeDir(t)
 	var sources []string
-	f.eval(t, &sources, "packages.x86_64-linux.nixvf-args", "tool: builtins.attrNames (builtins.readDir tool.src)")
+	f.eval(t, &sources, "packages.x86_64-linux.nixvf-args.tools", "tools: builtins.attrNames (builtins.readDir tools.src)")
 	if want := []string{"cmd", "go.mod", "go.sum", "pkg"}; !slices.Equal(sources, want) {
 		t.Errorf("source: %q, want %q", sources, want)
 	}
 
 	var build struct {
-		Version              string
+		Version, PostInstall string
 		LDFlags, SubPackages []string
 	}
-	f.eval(t, &build, "packages.x86_64-linux.nixvf-args", "tool: { inherit (tool) version ldflags subPackages; }")
-	tool := filepath.Join(t.TempDir(), "tool")
-	ldflags := strings.Join(build.LDFlags, " ")
-	compile := exec.Command("go", "build", "-o", tool, "-ldflags", ldflags, "./"+build.SubPackages[0])
+	f.eval(t, &build, "packages.x86_64-linux.nixvf-args.tools", "tools: { inherit (tools) version ldflags subPackages postInstall; }")
+	out := t.TempDir()
+	compile := exec.Command("go", "build", "-o", out+"/bin/", "-ldflags", strings.Join(build.LDFlags, " "))
+	for _, sub := range build.SubPackages {
+		compile.Args = append(compile.Args, "./"+sub)
+	}
 	compile.Dir = string(f)
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := exec.Command(tool, "--version").Output()
-	if got, want := strings.TrimSpace(string(out)), "nixvf-args "+build.Version; got != want {
-		t.Errorf("--version: %q, want %q (%v)", got, want, err)
+	for _, name := range flakePackages[2:] {
+		version, err := exec.Command(filepath.Join(out, "bin", name), "--version").Output()
+		if got, want := strings.TrimSpace(string(version)), name+" "+build.Version; got != want {
+			t.Errorf("--version: %q, want %q (%v)", got, want, err)
+		}
 	}
-	var install string
-	f.eval(t, &install, "packages.x86_64-linux.nixvf-args", "tool: tool.postInstall")
-	installsReference(t, tool, build.Version, install)
+	installsReference(t, out, build.Version, build.PostInstall)
+	for _, name := range flakePackages[2:] {
+		f.checkView(t, name, out)
+	}
 
 	for system, programs := range map[string][]string{
 		"aarch64-darwin": {"vfkit"},
@@ -164,7 +169,7 @@ func TestFlakePackages(t *testing.T) {
 		"x86_64-linux":   {"qemu_kvm", "virtiofsd"},
 	} {
 		var wrap string
-		f.eval(t, &wrap, "packages."+system+".nixvf-boot", "tool: tool.postInstall")
+		f.eval(t, &wrap, "packages."+system+".nixvf-boot", "package: package.text")
 		for _, program := range programs {
 			if !strings.Contains(wrap, "-"+program+"/bin") {
 				t.Errorf("%s: no %s in %q", system, program, wrap)
@@ -173,30 +178,59 @@ func TestFlakePackages(t *testing.T) {
 	}
 }
 
-// installsReference runs what a package does after its tool is installed, with
+// installsReference runs what is done in out after the tools are installed, with
 // stand-ins for the two functions of nixpkgs' installShellFiles.
-func installsReference(t *testing.T, tool, version, install string) {
+func installsReference(t *testing.T, out, version, install string) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.Mkdir(dir+"/bin", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(tool, dir+"/bin/nixvf-args"); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("bash", "-euc", `installManPage() { head -n 1 "$@"; }
-installShellCompletion() { echo "$@"; head -qn 1 bash zsh fish; }
+	cmd := exec.Command("bash", "-euc", `installManPage() { install -D "$1" "$out/share/man/man1/$1"; }
+installShellCompletion() { for shell in bash zsh fish; do install -D $shell "$out/share/$shell/$2"; done; }
 `+install)
-	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "out="+dir)
-	out, err := cmd.CombinedOutput()
-	want := `.TH NIXVF\-ARGS 1 "" "nixvf ` + version + `" nixvf
---cmd nixvf-args --bash bash --zsh zsh --fish fish
-# Completion of nixvf-args for bash, made by nixvf-args --generate bash
-#compdef nixvf-args
-# Completion of nixvf-args for fish, made by nixvf-args --generate fish
-`
-	if err != nil || string(out) != want {
-		t.Errorf("%v: %s\nwant %s", err, out, want)
+	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "out="+out)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	for _, name := range flakePackages[2:] {
+		for file, want := range map[string]string{
+			"man/man1/" + name + ".1": `.TH ` + strings.ToUpper(strings.ReplaceAll(name, "-", `\-`)) + ` 1 "" "nixvf ` + version + `" nixvf`,
+			"bash/" + name:            "# Completion of " + name + " for bash, made by " + name + " --generate bash",
+			"zsh/" + name:             "#compdef " + name,
+			"fish/" + name:            "# Completion of " + name + " for fish, made by " + name + " --generate fish",
+		} {
+			if line, _, _ := strings.Cut(read(t, filepath.Join(out, "share", file)), "\n"); line != want {
+				t.Errorf("%s: %q, want %q", file, line, want)
+			}
+		}
+	}
+}
+
+// checkView makes the package of one tool of what is in tools.
+func (f flakeDir) checkView(t *testing.T, name, tools string) {
+	t.Helper()
+	var view struct{ Text, Tools string }
+	f.eval(t, &view, "packages.x86_64-linux."+name, "package: { inherit (package) text; tools = package.tools.outPath; }")
+	out := t.TempDir()
+	cmd := exec.Command("bash", "-euc", `wrapProgram() { echo "$@" >"$1.wrapped"; }
+`+strings.ReplaceAll(view.Text, view.Tools, tools))
+	cmd.Env = append(os.Environ(), "out="+out)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", name, err, text)
+	}
+	want := []string{"bin/" + name, "share/bash/" + name, "share/fish/" + name, "share/man/man1/" + name + ".1", "share/zsh/" + name}
+	if name == "nixvf-boot" {
+		want = slices.Insert(want, 1, "bin/nixvf-boot.wrapped")
+	}
+	var got []string
+	for _, dir := range []string{"bin", "share/bash", "share/fish", "share/man/man1", "share/zsh"} {
+		files, err := filepath.Glob(filepath.Join(out, dir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			got = append(got, strings.TrimPrefix(file, out+"/"))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s holds %q, want %q", name, got, want)
 	}
 }
 
@@ -364,7 +398,7 @@ func TestFlakeGoVersion(t *testing.T) {
 var vendorHash = regexp.MustCompile(`vendorHash = "([^"]*)"`)
 
 // The hash of what buildGoModule vendors: nixpkgs runs go mod vendor in the
-// source and keeps the directory as it is. With -update, flake.nix is put right.
+// source and keeps the directory as it is. With -update, packages.nix is put right.
 func TestVendorHash(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		needGuest(t)
@@ -379,15 +413,15 @@ func TestVendorHash(t *testing.T) {
 	}
 	want := strings.TrimSpace(string(nix(t, "hash", "path", "--type", "sha256", filepath.Join(dir, "vendor"))))
 
-	text := read(t, "../flake.nix")
+	text := read(t, "../pkg/flake/packages.nix")
 	got := vendorHash.FindAllStringSubmatch(text, -1)
 	switch {
 	case len(got) != 1:
-		t.Fatalf("flake.nix has %d vendorHashes", len(got))
+		t.Fatalf("packages.nix has %d vendorHashes", len(got))
 	case got[0][1] == want:
 	case *update:
 		text = strings.Replace(text, got[0][1], want, 1)
-		if err := os.WriteFile("../flake.nix", []byte(text), 0o644); err != nil {
+		if err := os.WriteFile("../pkg/flake/packages.nix", []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("vendorHash is %s now", want)

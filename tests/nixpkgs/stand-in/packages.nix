@@ -65,6 +65,16 @@ lib.genAttrs (
     }@attrs:
     fake "${pname}-${version}" (attrs // { modules = (overrideModAttrs { }).name; });
 
+  runCommand =
+    name:
+    {
+      meta,
+      nativeBuildInputs,
+      passthru,
+    }:
+    text:
+    fake name ({ inherit meta nativeBuildInputs text; } // passthru);
+
   writeShellApplication =
     {
       name,
