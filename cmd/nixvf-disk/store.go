@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/cli"
 	"github.com/nixvf/nixvf/pkg/disk"
-	"github.com/nixvf/nixvf/pkg/evalcache"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/nix"
 	"github.com/nixvf/nixvf/pkg/storeimage"
@@ -49,7 +49,7 @@ func (c *command) store(ctx context.Context, t *cli.Tool) error {
 	if c.Verbose {
 		log.Trace = func(command string) { t.Say("%s", command) }
 	}
-	n, err := nix.Find(ctx, log, evalcache.Cache{}, nil)
+	n, err := nix.Find(ctx, log, cache.Cache{}, nil)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 )
 
 // BenchmarkFind looks for mangled names in what a NixOS system has: 1,500 store
@@ -31,7 +31,7 @@ func BenchmarkFind(b *testing.B) {
 			}
 		}
 	}
-	cache := evalcache.Cache{Dir: b.TempDir()}
+	cache := cache.Cache{Dir: b.TempDir()}
 	b.Run("first", func(b *testing.B) { find(b, Finder{store, cache, true}) })
 	b.Run("again", func(b *testing.B) { find(b, Finder{store, cache, false}) })
 	b.Run("WalkDir", func(b *testing.B) {

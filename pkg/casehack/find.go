@@ -9,14 +9,14 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 )
 
 // Finder finds mangled names in store paths. A store path never changes: each is
 // walked once, and remembered.
 type Finder struct {
 	Store string // the directory that the store paths lie in
-	Cache evalcache.Cache
+	Cache cache.Cache
 	Fresh bool // walk all of them again
 }
 
@@ -43,7 +43,7 @@ type record struct {
 const most = 20000
 
 // key names what is remembered in a cache. It changes with record.
-var key = evalcache.NewKey([]byte("case hack 1"))
+var key = cache.NewKey([]byte("case hack 1"))
 
 // Find returns what is mangled in store paths, which are absolute. Only ctx's end
 // is an error.

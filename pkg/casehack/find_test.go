@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 )
 
 // plant makes files in the store's directory, and their directories. A name that
@@ -101,7 +101,7 @@ h-nested/dir~nix~case~hack~1/sub~nix~case~hack~1/x~nix~case~hack~1//h-nested/dir
 func newFinder(t *testing.T) Finder {
 	t.Helper()
 	dir := t.TempDir()
-	f := Finder{Store: filepath.Join(dir, "store"), Cache: evalcache.Cache{Dir: filepath.Join(dir, "cache")}}
+	f := Finder{Store: filepath.Join(dir, "store"), Cache: cache.Cache{Dir: filepath.Join(dir, "cache")}}
 	end := "\xff"
 	if runtime.GOOS == "darwin" { // whose names are UTF-8
 		end = ""

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/casehack"
-	"github.com/nixvf/nixvf/pkg/evalcache"
 )
 
 // mangledFile is the list of mangled names, beside the registration. The guest
@@ -26,7 +26,7 @@ func (e *evaluation) listMangled(ctx context.Context, closure []string, files ma
 	}
 	finder := casehack.Finder{
 		Store: bootdoc.StoreDir,
-		Cache: evalcache.Cache{Dir: filepath.Join(e.cache, "casehack")},
+		Cache: cache.Cache{Dir: filepath.Join(e.cache, "casehack")},
 		Fresh: e.Fresh,
 	}
 	found, err := finder.Find(ctx, closure)

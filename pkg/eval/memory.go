@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/nix"
 	"github.com/nixvf/nixvf/pkg/nixos"
 )
@@ -18,8 +18,8 @@ import (
 // to 2.25, of a git tree with changes that are not committed.
 type memory struct {
 	remembered
-	cache   evalcache.Cache
-	key     evalcache.Key
+	cache   cache.Cache
+	key     cache.Key
 	changed bool // it differs from what the cache has
 }
 
@@ -49,14 +49,14 @@ func (e *evaluation) remember(flake nix.Flake) *memory {
 	if err != nil {
 		return &memory{}
 	}
-	key := evalcache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.Text,
+	key := cache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.Text,
 		[]byte(nixos.Digest()), flake.Metadata, []byte(e.name), options)
 	return &memory{cache: e.results("eval"), key: key}
 }
 
 // results is the part of the cache for results of one kind.
-func (e *evaluation) results(kind string) evalcache.Cache {
-	return evalcache.Cache{Dir: filepath.Join(e.cache, kind)}
+func (e *evaluation) results(kind string) cache.Cache {
+	return cache.Cache{Dir: filepath.Join(e.cache, kind)}
 }
 
 // impure reports whether options for nix let an evaluation see more than its

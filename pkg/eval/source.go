@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/nix"
 	"github.com/nixvf/nixvf/pkg/worktree"
 )
@@ -82,7 +82,7 @@ func (e *evaluation) describe(ctx context.Context, ref string, found <-chan read
 	if err != nil {
 		return nix.Flake{}, err
 	}
-	cache, key := e.results("flakes"), evalcache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.Text,
+	cache, key := e.results("flakes"), cache.NewKey([]byte(format), []byte(e.nix.Release), e.settings.Text,
 		options, []byte(ref), []byte(s.dir), s.tree.State[:])
 	var flake nix.Flake
 	if !e.Fresh && cache.Load(key, &flake) {

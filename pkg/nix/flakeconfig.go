@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 )
 
 // Setting is a setting of nix.conf that a flake asks for in its nixConfig, in
@@ -64,7 +64,7 @@ func (n *Nix) FlakeConfig(ctx context.Context, flake Flake) ([]Setting, error) {
 	if err != nil || !bytes.Contains(text, []byte("nixConfig")) {
 		return nil, err
 	}
-	key := evalcache.NewKey([]byte("nixConfig"), []byte(n.Release), text) // made of literals only
+	key := cache.NewKey([]byte("nixConfig"), []byte(n.Release), text) // made of literals only
 	var out json.RawMessage
 	if n.memory.Load(key, &out) {
 		return parseFlakeConfig(out)

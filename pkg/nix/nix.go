@@ -19,7 +19,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/fault"
 )
 
@@ -32,7 +32,7 @@ type Nix struct {
 	Options []string
 
 	log    Log
-	memory evalcache.Cache
+	memory cache.Cache
 	nix    string // the programs' paths
 	store  string
 }
@@ -55,7 +55,7 @@ const grace = 10 * time.Second
 
 // Find looks for Nix in PATH and asks for its version. What is the same whenever
 // nix is asked for it is asked for once, as far as memory goes.
-func Find(ctx context.Context, log Log, memory evalcache.Cache, options []string) (*Nix, error) {
+func Find(ctx context.Context, log Log, memory cache.Cache, options []string) (*Nix, error) {
 	n := &Nix{Options: options, log: log, memory: memory}
 	var err error
 	if n.nix, err = find("nix"); err != nil {

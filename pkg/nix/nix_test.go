@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/fault"
 )
 
@@ -42,7 +42,7 @@ func TestFind(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			install(t, tt.scripts)
-			_, err := Find(t.Context(), Log{}, evalcache.Cache{}, nil)
+			_, err := Find(t.Context(), Log{}, cache.Cache{}, nil)
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 )
 
 // release returns what nix --version prints. It is remembered for a program that
@@ -29,7 +29,7 @@ func (n *Nix) release(ctx context.Context) (string, error) {
 
 // identity is the key of a program. There is none for one that is called nix by
 // a link only, as those are that run many others, nor for a script.
-func identity(program string) (evalcache.Key, bool) {
-	key, real, lasting := evalcache.Program(program, "")
+func identity(program string) (cache.Key, bool) {
+	key, real, lasting := cache.Program(program, "")
 	return key, lasting && filepath.Base(real) == "nix"
 }

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 )
 
 // release is the variable with which the test binary is a nix that prints it.
@@ -38,7 +38,7 @@ func TestRelease(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cache := evalcache.Cache{Dir: t.TempDir()}
+	cache := cache.Cache{Dir: t.TempDir()}
 	check := func(what, text string, asked bool) {
 		t.Helper()
 		t.Setenv(release, text)

@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/child"
-	"github.com/nixvf/nixvf/pkg/evalcache"
 	"github.com/nixvf/nixvf/pkg/nix"
 )
 
@@ -81,7 +81,7 @@ func (This) OpenFiles() (uint64, error) { return child.MostOpenFiles() }
 func (This) Nix(ctx context.Context) (nix.Version, nix.Settings, error) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	n, err := nix.Find(ctx, nix.Log{Stderr: io.Discard}, evalcache.Cache{}, nil)
+	n, err := nix.Find(ctx, nix.Log{Stderr: io.Discard}, cache.Cache{}, nil)
 	if err != nil {
 		return nix.Version{}, nix.Settings{}, err
 	}

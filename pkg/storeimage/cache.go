@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/disk"
-	"github.com/nixvf/nixvf/pkg/evalcache"
 	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/nix"
 	"github.com/nixvf/nixvf/pkg/place"
@@ -28,7 +28,7 @@ func Ensure(ctx context.Context, path string, roots []string) error {
 		return fmt.Errorf("store image: %w", err)
 	}
 	var said strings.Builder
-	n, err := nix.Find(ctx, nix.Log{Stderr: &said}, evalcache.Cache{}, nil)
+	n, err := nix.Find(ctx, nix.Log{Stderr: &said}, cache.Cache{}, nil)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/nixvf/nixvf/pkg/place"
 )
 
-// cache makes a host with images of the given names in its cache.
-func cache(t *testing.T, names ...string) (place.Host, func(name string) string) {
+// hostWith makes a host with images of the given names in its cache.
+func hostWith(t *testing.T, names ...string) (place.Host, func(name string) string) {
 	t.Helper()
 	home := t.TempDir()
 	host := place.Host{Lookup: func(name string) (string, bool) { return home, name == "HOME" }}
@@ -52,7 +52,7 @@ func bases(paths []string) (names []string) {
 }
 
 func TestPrune(t *testing.T) {
-	host, image := cache(t, "kept.img", "before.img", "running.img", "fresh.img", "none.txt", ".dead.img.nixvf-12")
+	host, image := hostWith(t, "kept.img", "before.img", "running.img", "fresh.img", "none.txt", ".dead.img.nixvf-12")
 	vm := machine(t, host, "web")
 	for _, name := range []string{"before.img", "kept.img", "kept.img"} {
 		if err := Keep(vm, image(name)); err != nil {
@@ -97,14 +97,14 @@ func TestPrune(t *testing.T) {
 	if err != nil || len(left) != 1 || left[0].Name() != "none.txt" {
 		t.Errorf("left: %v, %v", left, err)
 	}
-	empty, _ := cache(t)
+	empty, _ := hostWith(t)
 	if removed, err := Prune(empty, 0); len(removed) > 0 || err != nil {
 		t.Errorf("nothing there: %q, %v", removed, err)
 	}
 }
 
 func TestPruneDaily(t *testing.T) {
-	host, image := cache(t)
+	host, image := hostWith(t)
 	old := func() {
 		t.Helper()
 		yesterday := time.Now().Add(-25 * time.Hour)
@@ -141,7 +141,7 @@ func TestPruneDaily(t *testing.T) {
 
 // A VM that starts finds its image used, and an image that is there is not made.
 func TestEnsureFinds(t *testing.T) {
-	_, image := cache(t, "x.img")
+	_, image := hostWith(t, "x.img")
 	yesterday := time.Now().Add(-25 * time.Hour)
 	if err := os.Chtimes(image("x.img"), yesterday, yesterday); err != nil {
 		t.Fatal(err)

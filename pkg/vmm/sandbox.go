@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/child"
-	"github.com/nixvf/nixvf/pkg/evalcache"
 )
 
 // sandboxWait bounds how long a QEMU may take to say whether it has a sandbox.
@@ -17,7 +17,7 @@ const sandboxWait = 10 * time.Second
 // sandboxes reports whether a QEMU was built with its sandbox: else it refuses
 // the option. The answer is remembered, as versions are.
 func (v versions) sandboxes(ctx context.Context, path string) bool {
-	key, _, lasting := evalcache.Program(path, bootdoc.StoreDir)
+	key, _, lasting := cache.Program(path, bootdoc.StoreDir)
 	key += "-sandbox"
 	var known bool
 	if lasting && v.Load(key, &known) {

@@ -8,26 +8,26 @@ import (
 	"path/filepath"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
+	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/child"
-	"github.com/nixvf/nixvf/pkg/evalcache"
 )
 
 // versions knows what programs print as their version. QEMU takes longer to
 // say it than all of nixvf takes, so it is remembered for as long as the
 // program is the same file.
-type versions struct{ evalcache.Cache }
+type versions struct{ cache.Cache }
 
 func (p Plan) versions() versions {
 	if p.Cache == "" {
 		return versions{}
 	}
-	return versions{evalcache.Cache{Dir: filepath.Join(p.Cache, "versions")}}
+	return versions{cache.Cache{Dir: filepath.Join(p.Cache, "versions")}}
 }
 
 // check runs accept on what the program prints for --version. What was
 // accepted is remembered.
 func (v versions) check(ctx context.Context, path string, accept func(text string) error) error {
-	key, _, lasting := evalcache.Program(path, bootdoc.StoreDir)
+	key, _, lasting := cache.Program(path, bootdoc.StoreDir)
 	var known string
 	if lasting && v.Load(key, &known) && accept(known) == nil {
 		return nil
@@ -41,7 +41,7 @@ func (v versions) check(ctx context.Context, path string, accept func(text strin
 	if err := accept(text.String()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if again, _, same := evalcache.Program(path, bootdoc.StoreDir); lasting && same && again == key {
+	if again, _, same := cache.Program(path, bootdoc.StoreDir); lasting && same && again == key {
 		v.Store(key, text.String())
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nixvf/nixvf/pkg/evalcache"
+	"github.com/nixvf/nixvf/pkg/cache"
 )
 
 func TestVersions(t *testing.T) {
@@ -79,7 +79,7 @@ func TestVersionIsRemembered(t *testing.T) {
 		must(os.Symlink(target, link+".new"))
 		must(os.Rename(link+".new", link))
 	}
-	v := versions{evalcache.Cache{Dir: filepath.Join(dir, "cache", "versions")}}
+	v := versions{cache.Cache{Dir: filepath.Join(dir, "cache", "versions")}}
 	check := func(what, path, version string, ok bool, asked int) {
 		t.Helper()
 		t.Setenv(printsVersion, "vfkit version: "+version)

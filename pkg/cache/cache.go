@@ -1,11 +1,12 @@
-// Package evalcache remembers the results of evaluations that are the same
-// whenever the same goes into them. It owns the files and their keys; what goes
-// into an evaluation, and what comes out, is the caller's.
+// Package cache keeps results on disk that are the same whenever the same goes
+// into them: of evaluations, of walks through the store, of programs that were
+// asked for their version. It owns the files and their keys; what goes into a
+// result, and what comes out, is the caller's.
 //
 // A cache may be lost at any time: what cannot be read, or is not what was
-// written, was never there, and what cannot be written is not remembered.
-// Processes may share it. The package imports nothing of nixvf.
-package evalcache
+// written, was never there, and what cannot be written is not kept. Processes may
+// share it. The package imports nothing of nixvf.
+package cache
 
 import (
 	"bytes"
@@ -24,7 +25,7 @@ import (
 // Cache is a directory of results. The zero Cache remembers nothing.
 type Cache struct{ Dir string }
 
-// Key names the result of an evaluation by all that goes into it.
+// Key names a result by all that goes into it.
 type Key string
 
 // NewKey returns the key for these parts, in this order.

@@ -1,4 +1,4 @@
-package evalcache
+package cache
 
 import (
 	"fmt"
