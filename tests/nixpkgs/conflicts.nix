@@ -29,6 +29,15 @@ let
     in
     if !(option.readOnly or false) && !(option.internal or false) && found.success then all else [ ];
 
+  # To look who defines an option evaluates much, which can fail for reasons of others. Whatever our files set, they name.
+  sources =
+    nixos.options.virtualisation.diskImage.declarations
+    ++ map (name: ../samples/nixvf + "/${name}") (
+      filter (lib.hasSuffix ".nix") (builtins.attrNames (builtins.readDir ../samples/nixvf))
+    );
+  text = lib.concatStringsSep "" (map builtins.readFile sources);
+  isNamed = name: lib.hasInfix name text;
+
   leaves =
     path: set:
     concatMap (
@@ -38,7 +47,7 @@ let
         sub = path ++ [ name ];
         settings = concatMap other (ours sub here);
       in
-      if name == "_module" || !(isAttrs here) then
+      if name == "_module" || !(isNamed name) || !(isAttrs here) then
         [ ]
       else if here._type or null == "option" then
         lib.optional (settings != [ ]) {
