@@ -50,7 +50,7 @@ type sshCommand struct {
 	TTY  bool   `name:"tty" short:"t" help:"Give the command a terminal. A shell always has one."`
 }
 
-// run becomes ssh. Each word behind -- is one word of the command in the guest.
+// run becomes ssh. Each word after -- is one word of the command in the guest.
 func (s *sshCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
 	vm, err := withSSH(c, s.ID)
 	if err != nil {

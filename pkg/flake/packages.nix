@@ -95,7 +95,7 @@ rec {
           (
             ''
               cd ${tools}
-              find bin/${name} share -name '*${name}*' -print0 | while IFS= read -rd "" file; do
+              find . -name '*${name}*' ! -type d -printf '%P\0' | while IFS= read -rd "" file; do
                 mkdir -p "$out/''${file%/*}"
                 ln -s "$PWD/$file" "$out/$file"
               done
