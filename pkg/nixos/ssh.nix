@@ -47,11 +47,16 @@ let
     Subsystem sftp internal-sftp
   '';
 
-  # Also in emergency mode, where there are no targets, and where it is needed most.
+  # Also in emergency mode, which has none of the other targets, and where it is
+  # needed most.
   early = {
     before = [ "shutdown.target" ];
     conflicts = [ "shutdown.target" ];
   };
+  targets = [
+    "sysinit.target"
+    "emergency.target"
+  ];
   always = {
     DefaultDependencies = false;
     IgnoreOnIsolate = true;
@@ -63,13 +68,14 @@ let
 
   keys = "nixvf-ssh-keys.service";
   socket =
-    way: needs: listen:
+    way: listen:
     mkUnit (
       early
       // {
         description = "SSH from the host, on ${way}";
-        requires = needs;
-        after = needs;
+        wantedBy = targets;
+        requires = [ keys ];
+        after = [ keys ];
         unitConfig = always // {
           ConditionKernelCommandLine = "nixvf.ssh=${way}";
         };
@@ -108,7 +114,9 @@ in
         // {
           description = "Keys of SSH from the host";
           restartIfChanged = false;
-          unitConfig = always;
+          unitConfig = always // {
+            ConditionKernelCommandLine = "nixvf.ssh";
+          };
           serviceConfig = once // {
             LoadCredential = [
               "nixvf.ssh.host-key"
@@ -129,11 +137,27 @@ in
         early
         // {
           description = "Network card of SSH from the host";
+          wantedBy = targets;
+          wants = [ "modprobe@virtio_net.service" ];
+          after = [ "modprobe@virtio_net.service" ];
           restartIfChanged = false;
-          unitConfig = always;
-          serviceConfig = once;
+          unitConfig = always // {
+            ConditionKernelCommandLine = "nixvf.ssh=nixvf0";
+          };
+          serviceConfig = once // {
+            TimeoutStartSec = "5min"; # a host can be busy
+          };
           path = [ pkgs.iproute2 ];
           script = ''
+            # udev may not run, or be about to name it too.
+            until [ -e /sys/class/net/${card} ]; do
+              for file in /sys/class/net/*/address; do
+                [ "$(cat "$file")" = ${mac} ] || continue
+                name=''${file%/address}
+                ip link set "''${name##*/}" name ${card} || true
+              done
+              [ -e /sys/class/net/${card} ] || sleep 0.2
+            done
             echo 1 >/proc/sys/net/ipv6/conf/${card}/disable_ipv6 || true # which a kernel need not have
             ip link set ${card} up
             ip address replace ${guest} peer ${host}/32 dev ${card}
@@ -145,11 +169,9 @@ in
     };
 
     systemd.sockets = {
-      nixvf-ssh-vsock = socket "vsock" [ keys ] { ListenStream = "vsock::${toString port}"; } // {
-        wantedBy = [ "sysinit.target" ];
-      };
-      # Wanted by the card: systemd would wait for one that is not there.
-      nixvf-ssh-nixvf0 = socket "nixvf0" [ keys "nixvf-ssh-card.service" ] {
+      nixvf-ssh-vsock = socket "vsock" { ListenStream = "vsock::${toString port}"; };
+      # The card may come later: FreeBind.
+      nixvf-ssh-nixvf0 = socket "nixvf0" {
         ListenStream = "${guest}:${toString port}";
         FreeBind = true;
         # The host alone, whatever other networks and users the guest has.
@@ -160,7 +182,7 @@ in
 
     # The name of the first card stays as it is, and nobody else takes this one.
     services.udev.extraRules = ''
-      SUBSYSTEM=="net", ACTION!="remove", ATTR{address}=="${mac}", NAME="${card}", ENV{NM_UNMANAGED}="1", TAG+="systemd", ENV{SYSTEMD_WANTS}+="nixvf-ssh-nixvf0.socket"
+      SUBSYSTEM=="net", ACTION!="remove", ATTR{address}=="${mac}", NAME="${card}", ENV{NM_UNMANAGED}="1"
     '';
     networking.dhcpcd.denyInterfaces = [ card ];
     systemd.network.networks = lib.mkIf config.systemd.network.enable {
