@@ -176,7 +176,7 @@ in
           config.services.getty.autologinUser or null == null
           && !(lib.any canLogIn (lib.attrValues users))
         )
-        ''nobody can log in: no user has a password or key${
+        ''nobody can log in${lib.optionalString config.nixvf.ssh.enable " but by nixvf-boot ssh"}: no user has a password or key${
           lib.optionalString (waitingForFile != [ ])
             " in the VM, and the password file of ${lib.concatStringsSep ", " waitingForFile} is the real machine's"
         }; virtualisation.vmVariant.users.users.root.initialPassword = "" lets root in'';

@@ -32,6 +32,7 @@
       configurations = {
         plain = [ ];
         nobody = [ { users.users.root.initialPassword = lib.mkForce null; } ];
+        nobodyAtAll = [ { users.users.root.initialPassword = lib.mkForce null; } (vm { nixvf.ssh.enable = false; }) ];
         locked = [
           {
             users.users.root.initialPassword = lib.mkForce null;
