@@ -207,7 +207,7 @@ func checkSample(t *testing.T, name string, s inspection) {
 	if len(s.Failed) > 0 {
 		t.Errorf("failed assertions %q", s.Failed)
 	}
-	hinted := []string{"nobody", "locked", "secretPassword", "otherCard", "otherCardNoClient", "otherCardNetworkd", "oddGlobs", "rollback", "otherStageOne"}
+	hinted := []string{"nobody", "nobodyAtAll", "locked", "secretPassword", "otherCard", "otherCardNoClient", "otherCardNetworkd", "oddGlobs", "rollback", "otherStageOne"}
 	if hint := slices.Contains(hinted, name); hint != (len(s.Hints) > 0) {
 		t.Errorf("hints %q", s.Hints)
 	}
@@ -332,7 +332,7 @@ func checkSettings(t *testing.T, name string, s inspection) {
 		if text, _ := credentials["text"].(string); credentials["own"] != "~/key" || !strings.HasPrefix(text, "/nix/store/") {
 			t.Errorf("credentials: %v", credentials)
 		}
-		const want = `{"console":"pty","mac":"52:54:00:12:34:56","ssh":{"enable":true,"user":"root"},"vsock":[22]}`
+		const want = `{"clock":true,"console":"pty","mac":"52:54:00:12:34:56","nested":false,"ssh":{"enable":true,"user":"root"},"vsock":[22]}`
 		if own, err := json.Marshal(s.Settings["nixvf"]); string(own) != want {
 			t.Errorf("nixvf: %s, %v", own, err)
 		}

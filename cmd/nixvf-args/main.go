@@ -68,6 +68,7 @@ type flags struct {
 	Console      string          `placeholder:"stdio|pty|FILE" help:"Where the guest's console goes (default: as the document says, or else stdio)."`
 	GUI          *bool           `name:"gui" negatable:"" help:"Open a window with the guest's display. Under vfkit the VM keeps running when the window is closed."`
 	Rosetta      *bool           `negatable:"" help:"Give the guest Apple's Rosetta, if the Mac has it installed."`
+	Nested       *bool           `negatable:"" help:"Let the guest run VMs itself. On a Mac this needs an M3 or newer and macOS 15 or newer; on Linux, KVM with nesting."`
 	Vsock        []vfkit.Port    `sep:"none" placeholder:"PORT" help:"Make this vsock port of the guest a socket in the VM's run directory. Repeatable."`
 	Store        string          `placeholder:"share|image" help:"The guest's Nix store: the host's store, shared, or an image that holds only the closure of the guest's system (default: as the configuration says)."`
 	KernelParams []string        `name:"kernel-param" sep:"none" placeholder:"PARAM" help:"Add a kernel parameter. Repeatable ($NIXVF_KERNEL_PARAMS)."`

@@ -55,6 +55,9 @@ func newMachine(ctx context.Context, doc *launchdoc.Document, c Config) (*machin
 	if err := m.planSSH(); err != nil {
 		return nil, err
 	}
+	if err := m.planClock(); err != nil {
+		return nil, err
+	}
 	if err := m.planCredentials(); err != nil {
 		return nil, err
 	}

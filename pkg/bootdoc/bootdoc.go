@@ -148,6 +148,8 @@ type Nixvf struct {
 	MAC     string `json:"mac,omitempty"`     // of the network card; "": by the VM's id
 	Vsock   []int  `json:"vsock,omitempty"`   // ports of the guest that get a socket on the host
 	Console string `json:"console,omitempty"` // "stdio" (also when empty), "pty", or a file
+	Nested  bool   `json:"nested,omitempty"`  // the guest runs VMs itself
+	Clock   bool   `json:"clock,omitempty"`   // the guest listens for the time on vsock
 	SSH     SSH    `json:"ssh,omitzero"`
 }
 

@@ -107,6 +107,8 @@ const full = `{
         22
       ],
       "console": "pty",
+      "nested": true,
+      "clock": true,
       "ssh": {
         "enable": true,
         "user": "me"
@@ -142,7 +144,7 @@ func fullDocument() *Document {
 			Graphics: true, Resolution: Resolution{1920, 1080},
 			Rosetta:         Rosetta{Enable: true, MountTag: "vz-rosetta"},
 			RestrictNetwork: true, UseHostCerts: true, Store: StoreImage, Credentials: map[string]string{"key": "~/key"},
-			Nixvf: Nixvf{MAC: "52:54:00:12:34:56", Vsock: []int{22}, Console: "pty", SSH: SSH{Enable: true, User: "me"}},
+			Nixvf: Nixvf{MAC: "52:54:00:12:34:56", Vsock: []int{22}, Console: "pty", Nested: true, Clock: true, SSH: SSH{Enable: true, User: "me"}},
 		},
 	}
 }

@@ -255,7 +255,7 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 var macPattern = regexp.MustCompile(`^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$`)
 
 func readNixvf(o *strictjson.Object) Nixvf {
-	n := Nixvf{MAC: o.String("mac", ""), Console: o.String("console", "")}
+	n := Nixvf{MAC: o.String("mac", ""), Console: o.String("console", ""), Nested: o.Bool("nested", false), Clock: o.Bool("clock", false)}
 	if n.MAC != "" && !macPattern.MatchString(n.MAC) {
 		o.Errorf("mac", "%q is not a MAC address of one card, such as 52:54:00:12:34:56", n.MAC)
 	}

@@ -46,7 +46,10 @@ type Document struct {
 	Credentials map[string]string `json:"credentials,omitempty"`
 	// SSH is the guest's user as whom nixvf-boot gets into it; "" if the guest has no
 	// end of that way.
-	SSH             string                `json:"ssh,omitempty"`
+	SSH string `json:"ssh,omitempty"`
+	// Clock is that the guest listens for the time, which a VMM can tell it when the
+	// host has woken up.
+	Clock           bool                  `json:"clock,omitempty"`
 	ForwardPorts    []bootdoc.ForwardPort `json:"forwardPorts,omitempty"`
 	RestrictNetwork bool                  `json:"restrictNetwork,omitempty"`
 	// HostLoopback lets the guest reach, at its gateway, what listens on the host's

@@ -77,6 +77,7 @@ const full = `{
     "key": "/home/me/key"
   },
   "ssh": "root",
+  "clock": true,
   "forwardPorts": [
     {
       "from": "host",
@@ -112,6 +113,7 @@ func fullDocument() *Document {
 		Files:       []File{{From: "/etc/ca.crt", To: "/s/run/xchg/ca.crt"}},
 		Credentials: map[string]string{"key": "/home/me/key"},
 		SSH:         "root",
+		Clock:       true,
 		ForwardPorts: []bootdoc.ForwardPort{{
 			From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 2222}, Guest: bootdoc.Address{Port: 22},
 		}},

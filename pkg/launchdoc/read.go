@@ -58,6 +58,7 @@ func parseObject(data []byte) (*Document, error) {
 		ReadOnly:        top.Strings("readOnly"),
 		RestrictNetwork: top.Bool("restrictNetwork", false),
 		HostLoopback:    top.Bool("hostLoopback", false),
+		Clock:           top.Bool("clock", false),
 		SSH:             bootdoc.ReadUser(top, "ssh"),
 	}
 	if doc.ID != "" && bootdoc.CheckID(doc.ID) != nil {

@@ -89,6 +89,7 @@ in
   imports = [
     "${modulesPath}/virtualisation/qemu-vm.nix"
     ./check.nix
+    ./clock.nix
     ./credentials.nix
     ./needed.nix
     ./nixvf-options.nix

@@ -73,6 +73,16 @@ in
       '';
     };
 
+    nested = mkOption {
+      type = types.bool;
+      default = false;
+      description = ''
+        Whether the VM runs VMs itself. Under vfkit that takes an M3 or newer and macOS 15
+        or newer; under QEMU a KVM that nests, or none: an emulated CPU can do it too,
+        slowly. Elsewhere such a VM does not start.
+      '';
+    };
+
     credentials = mkOption {
       type = types.attrsOf (types.attrsOf types.anything);
       default = { };
@@ -197,7 +207,8 @@ in
       mountTag = cfg.rosetta.mountTag or "rosetta";
     };
     nixvf = given {
-      inherit (config.nixvf) mac vsock console;
+      inherit (config.nixvf) mac vsock console nested;
+      clock = true; # clock.nix
       ssh = { inherit (config.nixvf.ssh) enable user; };
     };
   };

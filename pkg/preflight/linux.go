@@ -40,7 +40,19 @@ func (c *check) kvm() {
 		c.warn("KVM", "add this user to the group that owns /dev/kvm (often kvm)", "this user cannot open it: guests run slowly")
 	default:
 		c.ok("KVM", "guests run at full speed")
+		c.nests()
 	}
+}
+
+// nests looks at whether guests can have a KVM too.
+func (c *check) nests() {
+	for _, file := range qemu.NestFiles {
+		if parameter, err := c.Read(file); err == nil && qemu.Nests(parameter) {
+			c.ok("nested VMs", "guests can run VMs themselves")
+			return
+		}
+	}
+	c.ok("nested VMs", "guests cannot run VMs themselves (nixvf-args --nested): KVM does not nest")
 }
 
 func (c *check) virtiofsd(given string) {

@@ -42,6 +42,27 @@ func (c *check) mac() {
 	}
 }
 
+// Virtualization.framework runs VMs in VMs from these on (Apple's documentation of
+// VZGenericPlatformConfiguration, isNestedVirtualizationSupported).
+const (
+	nestingMac  = 15
+	nestingChip = 3 // as in M3
+)
+
+// macNests looks at whether guests can run VMs themselves.
+func (c *check) macNests() {
+	name, err := c.Run(c.ctx, "/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
+	var chip int
+	if err == nil {
+		_, err = fmt.Sscanf(name, "Apple M%d", &chip)
+	}
+	if err == nil && chip >= nestingChip && !older(c.macOS, strconv.Itoa(nestingMac)) {
+		c.ok("nested VMs", "guests can run VMs themselves")
+		return
+	}
+	c.ok("nested VMs", "guests cannot run VMs themselves (nixvf-args --nested): that takes an M%d or newer, and macOS %d or newer", nestingChip, nestingMac)
+}
+
 // entitlement is what lets a program use Virtualization.framework.
 const entitlement = "com.apple.security.virtualization"
 

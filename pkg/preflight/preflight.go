@@ -63,6 +63,7 @@ func Check(ctx context.Context, h Host, p Programs, state string) []Finding {
 	c := check{Host: h, ctx: ctx}
 	if system, _ := h.Platform(); system == "darwin" {
 		c.mac()
+		c.macNests()
 		c.vfkit(p.VFKit)
 		c.rosetta()
 		c.keychain()

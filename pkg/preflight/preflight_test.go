@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nixvf/nixvf/pkg/nix"
+	"github.com/nixvf/nixvf/pkg/qemu"
 	"github.com/nixvf/nixvf/pkg/vmm"
 )
 
@@ -19,6 +20,7 @@ type fake struct {
 	programs    map[string]string // command line: what it prints; "!": it fails
 	files       []string
 	cpuinfo     string
+	nested      string // a parameter of KVM's module
 	free, open  uint64
 	settings    nix.Settings
 	nixErr      error
@@ -77,7 +79,12 @@ func (f *fake) Run(_ context.Context, program string, args ...string) (string, e
 	return out, nil
 }
 
-func (f *fake) Read(string) (string, error) { return f.cpuinfo, nil }
+func (f *fake) Read(path string) (string, error) {
+	if slices.Contains(qemu.NestFiles, path) {
+		return f.nested, nil
+	}
+	return f.cpuinfo, nil
+}
 
 func (f *fake) Exists(path string) bool { return slices.Contains(f.files, path) }
 
@@ -95,6 +102,35 @@ func (f *fake) Nix(context.Context) (nix.Version, nix.Settings, error) {
 	return nix.Version{Major: 2, Minor: 24}, f.settings, f.nixErr
 }
 
+// TestNested: whether guests can run VMs is said, and is nothing wrong.
+func TestNested(t *testing.T) {
+	chip := "/usr/sbin/sysctl -n machdep.cpu.brand_string"
+	tests := []struct {
+		name    string
+		host    *fake
+		version string // of macOS
+		chip    string
+		nested  string
+		want    bool
+	}{
+		{"M3", mac(), "15.0\n", "Apple M3 Pro\n", "", true},
+		{"a later one", mac(), "27.0\n", "Apple M10\n", "", true},
+		{"M2", mac(), "26.1\n", "Apple M2 Max\n", "", false},
+		{"an old macOS", mac(), "14.7\n", "Apple M4\n", "", false},
+		{"another chip", mac(), "26.1\n", "Apple A18 Pro\n", "", false},
+		{"nothing known", mac(), "26.1\n", "!sysctl: unknown oid\n", "", false},
+		{"KVM that nests", linux(), "", "", "Y\n", true},
+		{"KVM that does not", linux(), "", "", "N\n", false},
+	}
+	for _, tt := range tests {
+		tt.host.programs[swVers], tt.host.programs[chip], tt.host.nested = tt.version, tt.chip, tt.nested
+		text := string(Text(Check(t.Context(), tt.host, Programs{}, "/state")))
+		if got := strings.Contains(text, "nested VMs  guests can run"); got != tt.want || !got && !strings.Contains(text, "nested VMs  guests cannot run") {
+			t.Errorf("%s: %s", tt.name, text)
+		}
+	}
+}
+
 // TestNothingWrong finds nothing on a host as it should be, and that it has
 // looked at all that the help promises.
 func TestNothingWrong(t *testing.T) {
@@ -102,8 +138,8 @@ func TestNothingWrong(t *testing.T) {
 		host  *fake
 		names string
 	}{
-		{mac(), "macOS CPU vfkit signature Rosetta keychain firewall VPN nix builder store store case disk space open files"},
-		{linux(), "QEMU KVM virtiofsd nix builder store store case disk space open files"},
+		{mac(), "macOS CPU nested VMs vfkit signature Rosetta keychain firewall VPN nix builder store store case disk space open files"},
+		{linux(), "QEMU KVM nested VMs virtiofsd nix builder store store case disk space open files"},
 	}
 	for _, tt := range tests {
 		var names []string

@@ -85,6 +85,8 @@ func (t *translation) disk(kind string, d config.DiskStorageConfig, serial strin
 	drive := "if=none,id=" + id + ",format=raw,werror=stop,file=" + escape(d.ImagePath)
 	if d.ReadOnly {
 		drive += ",readonly=on"
+	} else {
+		drive += ",discard=unmap" // what the guest frees is free on the host
 	}
 	device := kind + ",drive=" + id
 	if serial != "" {

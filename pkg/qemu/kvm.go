@@ -13,6 +13,16 @@ const (
 	CPUInfo = "/proc/cpuinfo"
 )
 
+// NestFiles are the files in which Linux's KVM of x86 says whether its guests can
+// have a KVM too: Intel's, and AMD's.
+var NestFiles = []string{"/sys/module/kvm_intel/parameters/nested", "/sys/module/kvm_amd/parameters/nested"}
+
+// Nests reads one of [NestFiles].
+func Nests(parameter string) bool {
+	value := strings.TrimSpace(parameter)
+	return value == "Y" || value == "1"
+}
+
 // CheckCPU reports a host CPU, in the words of [CPUInfo], on which KVM cannot
 // run an ordinary guest. On x86 its flags name Intel's VT-x (vmx) or AMD's SVM
 // (svm) where it can. KVM without either is paravirtual: it is found inside

@@ -26,6 +26,7 @@ import (
 type Host struct {
 	System   string   // guest platform, as in "x86_64-linux"
 	KVM      bool     // the host can run this guest's CPU with KVM
+	Nests    bool     // so that the guest can have a KVM too
 	Display  bool     // the host has a display for a window
 	Sockets  string   // directory for sockets
 	Optional []string // --device values that may be dropped
@@ -124,7 +125,6 @@ func (t *translation) refuseFlags(opts *cmdline.Options, vm *config.VirtualMachi
 	for flag, given := range map[string]bool{
 		"--ignition":   vm.Ignition != nil,
 		"--cloud-init": len(opts.CloudInitFiles.GetSlice()) > 0,
-		"--nested":     opts.Nested,
 	} {
 		if given {
 			t.refuse("%s: nixvf-boot has no QEMU counterpart for it", flag)
@@ -150,6 +150,9 @@ func (t *translation) machine(machine, cpu string, vm *config.VirtualMachine) {
 	if t.host.KVM {
 		accel, cpu = "kvm", "host"
 	}
+	if vm.Nested {
+		machine += t.nested()
+	}
 	mib := strconv.FormatUint(uint64(vm.Memory)>>20, 10) + "M"
 	t.add("-nodefaults", "-no-user-config",
 		"-machine", machine+",accel="+accel+",memory-backend=mem", "-cpu", cpu,
@@ -164,6 +167,22 @@ func (t *translation) machine(machine, cpu string, vm *config.VirtualMachine) {
 		"-mon", "chardev=trouble,mode=control",
 		// A guest that panics tells QEMU, which fails (from 7.1 on), and does not restart to panic again.
 		"-device", "pvpanic-pci", "-action", "panic=exit-failure")
+}
+
+// nested returns what of the machine lets the guest run VMs itself. A CPU of x86 can
+// do that by itself, also an emulated one.
+func (t *translation) nested() string {
+	isX86 := t.host.System == "x86_64-linux"
+	switch {
+	case t.host.KVM && !isX86:
+		t.refuse("--nested: nixvf-boot knows no KVM of arm64 that nests")
+	case t.host.KVM && !t.host.Nests:
+		t.errs = append(t.errs, fault.Hint(errors.New("--nested: this host's KVM does not nest"),
+			"load its module with nested=1: modprobe kvm_intel nested=1, or kvm_amd; nixvf-args --no-nested leaves it out"))
+	case !isX86:
+		return ",virtualization=on"
+	}
+	return ""
 }
 
 // window opens one where it is wanted. A guest with a screen and no window is

@@ -37,12 +37,12 @@ func TestTranslate(t *testing.T) {
 		{"kvm", Host{System: "x86_64-linux", Sockets: "/run/vm", KVM: true}, nil, kvm.Replace(base)},
 		{"arm64", Host{System: "aarch64-linux", Sockets: "/run/vm"}, nil, arm.Replace(base)},
 		{"disks", x86, []string{"virtio-blk,path=/a.raw", "virtio-blk,path=/b.raw,deviceId=b,readonly"},
-			base + " -drive if=none,id=disk0,format=raw,werror=stop,file=/a.raw -device virtio-blk-pci,drive=disk0" +
+			base + " -drive if=none,id=disk0,format=raw,werror=stop,file=/a.raw,discard=unmap -device virtio-blk-pci,drive=disk0" +
 				" -drive if=none,id=disk1,format=raw,werror=stop,file=/b.raw,readonly=on -device virtio-blk-pci,drive=disk1,serial=b"},
 		{"other disks", x86, []string{"nvme,path=/a.raw", "usb-mass-storage,path=/b.iso,readonly", "usb-mass-storage,path=/c"},
-			base + " -drive if=none,id=disk0,format=raw,werror=stop,file=/a.raw -device nvme,drive=disk0,serial=nvme0" +
+			base + " -drive if=none,id=disk0,format=raw,werror=stop,file=/a.raw,discard=unmap -device nvme,drive=disk0,serial=nvme0" +
 				" -device qemu-xhci -drive if=none,id=disk1,format=raw,werror=stop,file=/b.iso,readonly=on -device usb-storage,drive=disk1" +
-				" -drive if=none,id=disk2,format=raw,werror=stop,file=/c -device usb-storage,drive=disk2"},
+				" -drive if=none,id=disk2,format=raw,werror=stop,file=/c,discard=unmap -device usb-storage,drive=disk2"},
 		{"a screen without a window", x86, []string{"virtio-gpu,width=1024,height=768", "virtio-input,pointing", "virtio-input,keyboard"},
 			base + " -device virtio-gpu-pci,xres=1024,yres=768 -device virtio-tablet-pci -device virtio-keyboard-pci"},
 		{"shares", x86, []string{"virtio-fs,sharedDir=/nix/store,mountTag=nix-store", "virtio-fs,sharedDir=/a,mountTag=b"},
@@ -91,12 +91,34 @@ func TestTranslateRefuses(t *testing.T) {
 		{"network block device", x86, []string{"--device", "nbd,uri=nbd://x/y"}, "for nbd"},
 		{"socket network", x86, []string{"--device", "virtio-net,unixSocketPath=/s"}, "for virtio-net"},
 		{"window", x86, []string{"--gui"}, "--gui: there is no display for a window"},
-		{"nested", x86, []string{"--nested"}, "--nested: "},
+		{"nested", Host{System: "x86_64-linux", KVM: true}, []string{"--nested"}, "--nested: this host's KVM does not nest"},
+		{"nested on arm64", Host{System: "aarch64-linux", KVM: true, Nests: true}, []string{"--nested"}, "--nested: nixvf-boot knows no KVM of arm64 that nests"},
 	}
 	for _, tt := range tests {
 		_, err := translate(t, tt.host, tt.args...)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestTranslateNested(t *testing.T) {
+	for _, tt := range []struct {
+		host Host
+		want string
+	}{
+		{Host{System: "x86_64-linux"}, "q35,accel=tcg,"},
+		{Host{System: "x86_64-linux", KVM: true, Nests: true}, "q35,accel=kvm,"},
+		{Host{System: "aarch64-linux"}, "virt,gic-version=max,virtualization=on,accel=tcg,"},
+	} {
+		plan, err := translate(t, tt.host, "--nested")
+		if err != nil || !strings.Contains(strings.Join(plan.Args, " "), "-machine "+tt.want) {
+			t.Errorf("%+v: %v %v", tt.host, plan, err)
+		}
+	}
+	for parameter, want := range map[string]bool{"Y\n": true, "1\n": true, "N\n": false, "0\n": false, "": false} {
+		if Nests(parameter) != want {
+			t.Errorf("%q: %t", parameter, !want)
 		}
 	}
 }

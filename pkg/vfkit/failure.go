@@ -53,6 +53,7 @@ func Advice(failure string) string {
 		{"memory size", "nixvf-args --memory, or virtualisation.memorySize, sets it"},
 		{"rosetta is not installed", "softwareupdate --install-rosetta, or nixvf-args --no-rosetta"},
 		{"rosetta is not supported", "nixvf-args --no-rosetta"},
+		{"nested virtualization is not supported", "it takes an M3 or newer, and macOS 15 or newer; nixvf-args --no-nested leaves it out"},
 		{"virtual machine failed to start", "nixvf-boot check looks at what keeps a Mac from running VMs"},
 		{"security error", "nixvf-boot check looks at what keeps a Mac from running VMs, a locked keychain for one"},
 	} {

@@ -28,6 +28,7 @@ type Flags struct {
 	Console      string    // ConsoleStdio (also when empty), ConsolePTY, or a file
 	GUI          *bool     // a window for the VM
 	Rosetta      *bool     // Apple's Rosetta for the guest
+	Nested       *bool     // the guest can run VMs itself
 	Vsock        []Port    // ports of the guest to reach through sockets
 	Store        string    // bootdoc.StoreShare or bootdoc.StoreImage
 	KernelParams []string  // the last ones of the kernel's command line

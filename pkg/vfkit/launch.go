@@ -71,6 +71,7 @@ func Launch(boot *bootdoc.Document, o Options) (*launchdoc.Document, []string, e
 	if ssh := boot.Virtualisation.Nixvf.SSH; ssh.Enable {
 		b.doc.SSH = cmp.Or(ssh.User, "root")
 	}
+	b.doc.Clock = boot.Virtualisation.Nixvf.Clock
 	b.doc.Argv = b.argv()
 	if len(b.errs) == 0 {
 		b.check()
@@ -249,6 +250,7 @@ func (b *builder) argv() []string {
 	kernel := config.NewLinuxBootloader(b.boot.Kernel, b.kernelCommandLine(), b.boot.Initrd)
 	vm := config.NewVirtualMachine(uint(cpus), uint64(memory), kernel)
 	vm.Devices = b.devices
+	vm.Nested = either(b.Nested, v.Nixvf.Nested)
 	args, err := vm.ToCmdLine()
 	if len(b.errs) == 0 {
 		b.fail(err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,6 +47,7 @@ func newQemu(ctx context.Context, p Plan) (VMM, error) {
 	plan, err := qemu.Translate(p.Command, qemu.Host{
 		System:   p.System,
 		KVM:      p.System == HostSystem() && hasKVM(),
+		Nests:    slices.ContainsFunc(qemu.NestFiles, nests),
 		Display:  p.Display,
 		Sockets:  p.Sockets,
 		Optional: p.Optional,
@@ -74,6 +76,11 @@ func newQemu(ctx context.Context, p Plan) (VMM, error) {
 func hasKVM() bool {
 	cpu, err := os.ReadFile(qemu.CPUInfo)
 	return err == nil && qemu.CheckCPU(string(cpu)) == nil && usable(qemu.KVM)
+}
+
+func nests(file string) bool {
+	parameter, err := os.ReadFile(file)
+	return err == nil && qemu.Nests(string(parameter))
 }
 
 // usable reports whether this user may read and write a device.

@@ -28,6 +28,10 @@ func TestVersions(t *testing.T) {
 		{"vfkit version: v0.5.0\n", CheckVfkitVersion, false},
 		{"vfkit version: v0.10.0\n", CheckVfkitVersion, true},
 		{"vfkit version: unknown\n", CheckVfkitVersion, true},
+		{"vfkit version: v0.6.2\n", checkNestingVersion, true},
+		{"vfkit version: v0.6.1\n", checkNestingVersion, false},
+		{"vfkit version: v0.5.0\n", checkNestingVersion, false},
+		{"vfkit version: unknown\n", checkNestingVersion, true},
 		{"vlc version 3\n", CheckVfkitVersion, false},
 		{"", CheckVfkitVersion, false},
 	}

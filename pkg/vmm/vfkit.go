@@ -29,11 +29,14 @@ const RosettaFile = "/Library/Apple/usr/libexec/oah/RosettaLinux/rosetta"
 // a caching mode that corrupts ext4.
 var oldestVfkit = []int{0, 5, 1}
 
+// nestingVfkit is the first version that knows --nested.
+var nestingVfkit = []int{0, 6, 2}
+
 // vfkitKind is vfkit (github.com/crc-org/vfkit), on Apple's
 // Virtualization.framework.
 var vfkitKind = Kind{
 	Name: "vfkit", System: "darwin",
-	Traits: Traits{NAT: true, Vsock: true, RequestLog: true},
+	Traits: Traits{NAT: true, Vsock: true, TellsTime: true, RequestLog: true},
 	make:   newVfkit,
 }
 
@@ -138,33 +141,56 @@ func (v *vfkitVMM) checkCPUs(vm *config.VirtualMachine) error {
 
 // Check looks at vfkit's version.
 func (v *vfkitVMM) Check(ctx context.Context) error {
-	return v.version.check(ctx, v.path, CheckVfkitVersion)
+	accept := CheckVfkitVersion
+	if v.plan.Command.VM.Nested {
+		accept = checkNestingVersion
+	}
+	return v.version.check(ctx, v.path, accept)
 }
 
 var vfkitVersion = regexp.MustCompile(`version: v?(\d+)\.(\d+)\.(\d+)`)
 
-// CheckVfkitVersion reports a version that is too old. A development build,
-// whose version is "unknown", is trusted.
-func CheckVfkitVersion(text string) error {
+// readVfkitVersion reads what vfkit prints as its version. A development build,
+// whose version is "unknown", has none.
+func readVfkitVersion(text string) ([]int, error) {
 	match := vfkitVersion.FindStringSubmatch(text)
 	if match == nil {
 		if strings.Contains(text, "vfkit version: ") {
-			return nil
+			return nil, nil
 		}
-		return fmt.Errorf("did not print a version of vfkit: %q", text)
+		return nil, fmt.Errorf("did not print a version of vfkit: %q", text)
 	}
 	var version []int
 	for _, digits := range match[1:] {
 		n, err := strconv.Atoi(digits)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		version = append(version, n)
 	}
-	if slices.Compare(version, oldestVfkit) < 0 {
-		return fmt.Errorf("version %s corrupts disks, 0.5.1 or newer is needed", strings.Join(match[1:], "."))
+	return version, nil
+}
+
+// CheckVfkitVersion reports a version that is too old. A development build is
+// trusted.
+func CheckVfkitVersion(text string) error {
+	version, err := readVfkitVersion(text)
+	if err == nil && version != nil && slices.Compare(version, oldestVfkit) < 0 {
+		err = fmt.Errorf("version %d.%d.%d corrupts disks, 0.5.1 or newer is needed", version[0], version[1], version[2])
 	}
-	return nil
+	return err
+}
+
+// checkNestingVersion reports a version that is too old for a VM in which VMs run.
+func checkNestingVersion(text string) error {
+	if err := CheckVfkitVersion(text); err != nil {
+		return err
+	}
+	version, err := readVfkitVersion(text)
+	if version != nil && slices.Compare(version, nestingVfkit) < 0 {
+		err = fault.Hint(errors.New("it does not know --nested, 0.6.2 or newer is needed"), "nixvf-args --no-nested leaves it out")
+	}
+	return err
 }
 
 // Watch returns at once: vfkit goes on through a restart of the guest, of which

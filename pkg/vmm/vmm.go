@@ -92,6 +92,7 @@ type Traits struct {
 	NAT            bool // it has a network of its own that is safe for the host
 	TellsPanic     bool // it ends, or tells, when the guest's kernel panics
 	Vsock          bool // it has vsock on every host; else the host's kernel must have it
+	TellsTime      bool // it tells the guest the time when the host has woken up
 	RequestLog     bool // lines about control requests are among its output
 }
 

@@ -1,7 +1,13 @@
 // Package notifier stands in for github.com/prashantgupta24/mac-sleep-notifier,
 // of which vfkit uses this much: it tells when a Mac sleeps and wakes up. This
-// one never does.
+// one wakes up, without having slept, at each line of the FIFO that VZ_WAKES
+// names.
 package notifier
+
+import (
+	"bufio"
+	"os"
+)
 
 // Type is what has happened.
 type Type string
@@ -19,4 +25,16 @@ type Notifier struct{}
 func GetInstance() *Notifier { return &Notifier{} }
 
 // Start returns the events.
-func (*Notifier) Start() chan *Activity { return make(chan *Activity) }
+func (*Notifier) Start() chan *Activity {
+	events := make(chan *Activity)
+	fifo, err := os.OpenFile(os.Getenv("VZ_WAKES"), os.O_RDWR, 0) // which never ends
+	if err != nil {
+		return events
+	}
+	go func() {
+		for lines := bufio.NewScanner(fifo); lines.Scan(); {
+			events <- &Activity{Type: Awake}
+		}
+	}()
+	return events
+}

@@ -21,6 +21,9 @@
 //	VZ_HANDLES_MS      how long it keeps its handles after its end was reported
 //	VZ_LINGER_MS       how long it runs on when vfkit has ended; default: 50
 //	VZ_VSOCK           the vsock ports at which the guest has a server
+//	VZ_AGENT           PORT=PROGRAM: the guest runs it for each connection to that
+//	                   vsock port
+//	VZ_WAKES           FIFO, each line of which wakes the Mac up
 //	VZ_NESTED=1        the host can run VMs in VMs
 //	VZ_DISPLAY=0       there is nobody to show a window to
 //	VZ_WINDOW_MS       when the window is closed; default: never
