@@ -1,9 +1,9 @@
-# The guest's end of vfkit's --timesync: a clock that has stood still while the host
-# slept goes right at once, with no network.
+# The guest's clock, which has stood still while the host slept: the guest's end of
+# vfkit's --timesync sets it at once and with no network, timesyncd keeps it right.
 { lib, ... }:
 
 let
-  inherit (import ./priorities.nix { inherit lib; }) mkUnit;
+  inherit (import ./priorities.nix { inherit lib; }) mkGuest mkNixvfDefault mkUnit;
   # As package boot has it.
   port = 723;
 
@@ -16,6 +16,14 @@ in
   _file = "nixvf/clock.nix";
 
   config = {
+    # qemu-vm.nix switches it off, since KVM keeps a guest's time; a guest on a Mac
+    # that slept is late. Other time services switch it off with mkForce.
+    services.timesyncd.enable = mkGuest true;
+    environment.etc."systemd/timesyncd.conf.d/nixvf.conf".text = mkNixvfDefault ''
+      [Time]
+      PollIntervalMaxSec=64
+    '';
+
     systemd.sockets.nixvf-clock = mkUnit (
       early
       // {
