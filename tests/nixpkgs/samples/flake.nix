@@ -51,7 +51,20 @@
             users.users.root.hashedPasswordFile = "${builtins.storeDir}/hash";
           }
         ];
-        cross = [ { nixpkgs.buildPlatform = "x86_64-linux"; } ];
+        cross = [
+          {
+            nixpkgs.hostPlatform = "aarch64-linux";
+            nixpkgs.buildPlatform = "x86_64-linux";
+          }
+        ];
+        # As it was before there was hostPlatform; and without that, buildPlatform says nothing.
+        crossLegacy = [
+          {
+            nixpkgs.localSystem.system = "x86_64-linux";
+            nixpkgs.crossSystem.system = "aarch64-linux";
+          }
+        ];
+        notCross = [ { nixpkgs.buildPlatform = "x86_64-linux"; } ];
         noStage1 = [ { boot.initrd.enable = false; } ];
         wsl = [
           {

@@ -178,13 +178,21 @@ in
     services.zfs.autoSnapshot.enable = bool false;
     services.zfs.trim.enable = bool false;
     nixpkgs.hostPlatform = string;
-    nixpkgs.buildPlatform = string;
+    nixpkgs.buildPlatform = string; # nothing without hostPlatform
+    nixpkgs.localSystem = free;
+    nixpkgs.crossSystem = free;
     system.stateVersion = string;
     system.name = option types.str config.networking.hostName;
     system.build.installBootLoader = option types.raw "";
     system.build.toplevel = option types.raw (derivation {
       name = "nixos-system-${config.system.name}";
-      system = if config.nixpkgs.buildPlatform == null then system else config.nixpkgs.buildPlatform;
+      system =
+        if config.nixpkgs.hostPlatform == null then
+          config.nixpkgs.localSystem.system or system
+        else if config.nixpkgs.buildPlatform == null then
+          system
+        else
+          config.nixpkgs.buildPlatform;
       builder = "/bin/sh";
       args = [
         "-c"
