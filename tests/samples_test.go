@@ -106,10 +106,7 @@ func ofEach[T any](t *testing.T, s samples, pattern, of string) map[string]T {
 // lib over the samples.
 func (s samples) eval(t *testing.T, apply string, to any) {
 	t.Helper()
-	wrapper := filepath.Join(s.dir, "wrapper")
-	if err := nixos.Write(wrapper, `"path:`+filepath.Join(s.dir, "samples")+`"`, nil); err != nil && !os.IsExist(err) {
-		t.Fatal(err)
-	}
+	wrapper := s.wrapper(t)
 	cmd := exec.Command("nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json",
 		"--no-write-lock-file", "path:"+wrapper+"#lib", "--apply", apply,
 		"--override-input", "target/nixpkgs", s.nixpkgs)
@@ -122,6 +119,23 @@ func (s samples) eval(t *testing.T, apply string, to any) {
 	if err := json.Unmarshal(out, to); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// wrapper returns the directory of the wrapper flake over the samples, with the test's own outputs.
+func (s samples) wrapper(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(s.dir, "wrapper")
+	url := `"path:` + filepath.Join(s.dir, "samples") + `"`
+	if err := nixos.Write(dir, url, nil); os.IsExist(err) {
+		return dir
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(read(t, "nixpkgs/wrapper.nix"), `"path:/replaced-by-nixvf-eval"`, url, 1)
+	if err := os.WriteFile(filepath.Join(dir, "flake.nix"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // samplesDir returns a directory that holds the samples and the stand-in, and is

@@ -1,6 +1,6 @@
 # Whether nixvf can run the VM that a configuration asks for, found by looking at
 # who has set which of the options in options.nix. The wrapper flake shows the
-# findings before anything is built.
+# findings before anything is built; where the module is imported, NixOS does too.
 {
   config,
   lib,
@@ -139,6 +139,13 @@ in
     warnings = findings "What the user has set and nixvf does not do, a sentence each.";
     hints = findings "What the user may have forgotten, a sentence each.";
   };
+
+  # As assertions and warnings they name the program, which vm.nix looks for.
+  config.assertions = map (text: {
+    assertion = false;
+    message = "nixvf: ${text}";
+  }) config.nixvf.refusals;
+  config.warnings = map (text: "nixvf: ${text}") config.nixvf.warnings;
 
   config.nixvf = {
     inherit unknown;

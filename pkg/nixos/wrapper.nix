@@ -22,32 +22,9 @@
         context = builtins.getContext "${value}";
       };
 
-      # The configuration of the VM: the given one where nixvf's module is in it
-      # already, else its vmVariant with that module; and with more modules.
-      vmWith =
-        nixos: more:
-        if nixos ? config.nixvf then
-          (if more == [ ] then nixos else nixos.extendModules { modules = more; }).config
-        else
-          (nixos.extendModules {
-            modules = [ { virtualisation.vmVariant.imports = [ ./module.nix ] ++ more; } ];
-          }).config.virtualisation.vmVariant;
+      inherit (import ./vm.nix) isNixos vmOf;
 
-      # What the VM cannot do without and the configuration takes from it is known
-      # when it has been evaluated (needed.nix).
-      vmOf =
-        nixos:
-        let
-          vm = vmWith nixos [ ];
-          needed = vm.nixvf.needed or [ ];
-        in
-        if vm.nixvf.refusals or [ ] != [ ] || needed == [ ] then vm else vmWith nixos needed;
-
-      isNixos =
-        nixos:
-        nixos ? config.nixvf || nixos ? extendModules && nixos ? options.virtualisation.vmVariant;
-
-      boot =
+      answerFor =
         name:
         if !(all ? ${name}) then
           {
@@ -84,48 +61,15 @@
             };
     in
     {
-      # What the module makes of a configuration, for people and tests.
-      lib.names = names;
-      lib.config = name: vmOf all.${name};
-      lib.inspect =
-        name:
-        let
-          vm = vmOf all.${name};
-        in
-        {
-          inherit (vm.nixvf)
-            settings
-            refusals
-            warnings
-            hints
-            unknown
-            ;
-          inherit (vm.boot) kernelParams;
-          inherit (vm.boot.initrd) availableKernelModules kernelModules;
-          bootJson = vm.boot.bootspec.extensions;
-          # What stage 1 runs before the store is mounted, or after that.
-          storeLayer =
-            vm.boot.initrd.systemd.services.nixvf-store-layer.script or vm.boot.initrd.postMountCommands;
-          # In the order in which they are mounted.
-          fileSystems = map (fs: {
-            inherit (fs)
-              mountPoint
-              device
-              fsType
-              options
-              ;
-          }) vm.system.build.fileSystems;
-        };
-
       # From a configuration's name, or null for the only one there is.
       boot =
         name:
         if !(target ? nixosConfigurations) || names == [ ] then
           { kind = "none"; }
         else if name != null then
-          boot name
+          answerFor name
         else if builtins.length names == 1 then
-          boot (builtins.head names)
+          answerFor (builtins.head names)
         else
           {
             kind = "several";

@@ -199,6 +199,17 @@
         # The module as the user's own import, in the two places where it can be.
         imported = [ (vm ./nixvf/module.nix) ];
         topLevel = [ ./nixvf/module.nix ];
+        topLevelWarned = [
+          ./nixvf/module.nix
+          { virtualisation.useEFIBoot = true; }
+        ];
+        topLevelRefused = [
+          ./nixvf/module.nix
+          {
+            virtualisation.tpm.enable = true;
+            virtualisation.useBootLoader = true;
+          }
+        ];
         scripted = [ { boot.initrd.systemd.enable = lib.mkForce false; } ];
         systemd = [ { boot.initrd.systemd.enable = lib.mkForce true; } ];
         noRosetta = [ (vm { virtualisation.rosetta.enable = false; }) ];

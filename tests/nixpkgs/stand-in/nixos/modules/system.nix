@@ -35,6 +35,24 @@ let
   )) { };
   free = option (types.attrsOf types.anything) { };
   string = option (types.nullOr types.str) null;
+  internal =
+    type:
+    mkOption {
+      type = types.listOf type;
+      default = [ ];
+      internal = true;
+    };
+  # Says the warnings, or which assertions fail.
+  checked =
+    value:
+    let
+      failed = map (a: "- " + a.message) (lib.filter (a: !a.assertion) config.assertions);
+      say = value: text: builtins.trace "evaluation warning: ${text}" value;
+    in
+    if failed != [ ] then
+      throw "Failed assertions:\n${lib.concatStringsSep "\n" failed}"
+    else
+      builtins.foldl' say value config.warnings;
   inherit (pkgs.stdenv.hostPlatform) system;
   systemdInitrd = config.boot.initrd.systemd.enable;
   # What stage 1 mounts without being asked.
@@ -57,6 +75,8 @@ in
   ];
 
   options = {
+    assertions = internal types.raw;
+    warnings = internal types.str;
     fileSystems = mkOption {
       default = { };
       type = types.attrsOf (
@@ -184,7 +204,7 @@ in
     system.stateVersion = string;
     system.name = option types.str config.networking.hostName;
     system.build.installBootLoader = option types.raw "";
-    system.build.toplevel = option types.raw (derivation {
+    system.build.toplevel = option types.raw (checked (derivation {
       name = "nixos-system-${config.system.name}";
       system =
         if config.nixpkgs.hostPlatform == null then
@@ -199,7 +219,7 @@ in
         "exit 1"
       ];
       boot = builtins.toJSON config.boot.bootspec.extensions;
-    });
+    }));
     systemd.network.enable = bool config.networking.useNetworkd;
     systemd.network.networks = free;
     systemd.repart.enable = bool false;
