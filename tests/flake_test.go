@@ -251,7 +251,7 @@ func TestFlakeWrapper(t *testing.T) {
 	for name, text := range map[string]string{
 		"nixvf-eval": `echo "eval:$(printf ' <%s>' "$@")${NIXVF_ID+ id $NIXVF_ID}"`,
 		"nixvf-args": `cat; echo "args:$(printf ' <%s>' "$@")"`,
-		"nixvf-boot": `cat; echo "boot: $# $PPID"; exit 7`,
+		"nixvf-boot": `cat; echo "boot: $*"; exit 7`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/bash\n"+text+"\n"), 0o700); err != nil {
 			t.Fatal(err)
@@ -273,6 +273,10 @@ func TestFlakeWrapper(t *testing.T) {
 		{[]string{".", "--id=b", "--", "--id", "c"}, 7, "<.> <--> <--id> <c> id b", "<>"},
 		{[]string{".", "--ephemeral", "--gui"}, 7, "<--no-link> <.>", "<--ephemeral> <--gui>"},
 		{[]string{".", "--id"}, 7, "<.>", "<--id>"},
+		{[]string{"switch", ".#a b", "-n"}, 7, "<.#a b>", "switch -n"},
+		{[]string{"switch", ".", "--id", "b", "--", "--refresh", "x y"}, 7, "<.> <--> <--refresh> <x y> id b", "switch"},
+		{[]string{"switch"}, usage, "", ""},
+		{[]string{"switch", "-n"}, usage, "", ""},
 		{[]string{"--help"}, 0, "", ""},
 		{[]string{"--memory", "4G", "."}, usage, "", ""},
 		{[]string{"--", "."}, usage, "", ""},
@@ -289,10 +293,18 @@ func TestFlakeWrapper(t *testing.T) {
 			if strings.Contains(string(out), "eval:") {
 				t.Errorf("%q starts something: %q", test.args, out)
 			}
-		} else if want := []string{"eval: " + test.eval, "args: " + test.flags}; !slices.Equal(lines[:2], want) {
+		} else if want := wrapped(test.eval, test.flags); !slices.Equal(lines[:2], want) {
 			t.Errorf("%q: %q, want %q", test.args, lines, want)
 		}
 	}
+}
+
+// wrapped is what the tools print: nixvf-args is none of a switch's.
+func wrapped(eval, flags string) []string {
+	if strings.HasPrefix(flags, "switch") {
+		return []string{"eval: " + eval, "boot: " + flags}
+	}
+	return []string{"eval: " + eval, "args: " + flags}
 }
 
 // TestFlakeWrapperCommands: the wrapper knows each command of nixvf-boot.
@@ -315,7 +327,7 @@ func TestFlakeWrapperCommands(t *testing.T) {
 		t.Fatalf("commands: %q", commands)
 	}
 	for _, command := range found {
-		if command[1] == "boot" {
+		if command[1] == "boot" || command[1] == "switch" { // these have a document on stdin
 			continue
 		}
 		cmd := exec.Command("bash", "-euo", "pipefail", "-c", script, "nixvf", command[1], "a b")

@@ -294,6 +294,7 @@ func TestCompletionOfValues(t *testing.T) {
 		"nixvf-boot log -f w":             {"web-2", "web-3"},
 		"nixvf-boot remove -y vm":         {"vm-1"},
 		"nixvf-boot hand-over web":        {"web-2", "web-3"},
+		"nixvf-boot switch web":           {"web-2", "web-3"},
 		"nixvf-args --id vm":              {"vm-1"},
 		"nixvf-args --net n":              {"nat", "none"},
 		"nixvf-args --format l":           {"lines"},

@@ -32,6 +32,7 @@ Examples:
 	nixvf-boot --detach <launch.json; nixvf-boot attach darwinVM
 	nixvf-boot list; nixvf-boot stop darwinVM
 	nixvf-boot ssh darwinVM; nixvf-boot ssh darwinVM -- uname -a
+	nixvf-eval .#darwinVM | nixvf-boot switch
 	nixvf-boot hand-over darwinVM ./result
 	nixvf-boot --dry-run <launch.json
 	nixvf-boot check
@@ -62,6 +63,7 @@ type grammar struct {
 	SSH        sshCommand        `cmd:"" name:"ssh" help:"Open a shell in a VM, or run the command after --, with its stdin, stdout, stderr and exit status."`
 	SSHConfig  sshConfigCommand  `cmd:"" name:"ssh-config" help:"Print an ssh configuration with which ssh, scp, rsync and nix copy reach a VM."`
 	SSHConnect sshConnectCommand `cmd:"" name:"ssh-connect" hidden:""`
+	Switch     switchCommand     `cmd:"" help:"Switch the guest of a running VM to the system of the boot document on stdin."`
 	HandOver   handOverCommand   `cmd:"" name:"hand-over" help:"Register store paths and their closures in a running guest; nixvf-refresh in the guest takes them over."`
 	Check      checkCommand      `cmd:"" help:"Check whether this host can run VMs, and say how to fix what is wrong."`
 	cli.Common
@@ -83,7 +85,7 @@ func (g *grammar) run(ctx context.Context, t *cli.Tool) error {
 	}
 	commands := map[string]func(context.Context, *cli.Tool, boot.Config) error{
 		"boot": g.Boot.run, "list": g.List.run, "attach": g.Attach.run, "stop": g.Stop.run, "wait": g.Wait.run,
-		"log": g.Log.run, "remove": g.Remove.run, "hand-over": g.HandOver.run, "ssh": g.SSH.run, "ssh-config": g.SSHConfig.run, "ssh-connect": g.SSHConnect.run, "check": g.Check.run,
+		"log": g.Log.run, "remove": g.Remove.run, "switch": g.Switch.run, "hand-over": g.HandOver.run, "ssh": g.SSH.run, "ssh-config": g.SSHConfig.run, "ssh-connect": g.SSHConnect.run, "check": g.Check.run,
 	}
 	return commands[t.Command](ctx, t, config)
 }

@@ -45,7 +45,7 @@ func (m *machine) prepare(ctx context.Context) (*made, error) {
 	for _, f := range m.doc.Files {
 		errs = append(errs, copyFile(f))
 	}
-	errs = append(errs, m.makeKeys())
+	errs = append(errs, m.makeKeys(), m.keepBoot())
 	for _, d := range m.doc.Disks {
 		errs = append(errs, done.disk(ctx, d))
 	}
@@ -154,4 +154,13 @@ func (l *made) undo() error {
 		errs = append(errs, remove())
 	}
 	return errors.Join(errs...)
+}
+
+// keepBoot writes down what the VM is made for: a running one is compared with that
+// when its configuration has changed.
+func (m *machine) keepBoot() error {
+	if m.doc.Boot == nil {
+		return nil
+	}
+	return os.WriteFile(m.place.Booted(), m.doc.Boot, 0o600)
 }

@@ -2,7 +2,13 @@
 # and the tools on PATH.
 # shellcheck shell=bash
 usage='usage: nixvf FLAKE[#NAME] [OPTION OF nixvf-args]... [-- OPTION OF nix...]
+       nixvf switch FLAKE[#NAME] [OPTION OF nixvf-boot switch]... [-- OPTION OF nix...]
        nixvf list | attach | ssh | ssh-config | stop | wait | log | remove | hand-over | check, as with nixvf-boot'
+switch=
+if [ "${1:-}" = switch ]; then
+  switch=1
+  shift
+fi
 case ${1:-} in
   list | attach | ssh | ssh-config | stop | wait | log | remove | hand-over | check) exec nixvf-boot "$@" ;;
   -h | --help)
@@ -31,4 +37,5 @@ done
 # nixvf-eval | nixvf-args | nixvf-boot, with the last one in this shell's place: signals reach it, the
 # others end when it does not read any more, and the status is its own. It starts nothing when an
 # earlier one has failed.
+[ -z "$switch" ] || exec nixvf-boot switch "${args[@]}" < <(nixvf-eval "$flake" "$@")
 exec nixvf-boot < <(nixvf-eval "${eval[@]}" "$flake" "$@" | nixvf-args "${args[@]}")

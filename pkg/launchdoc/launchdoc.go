@@ -7,6 +7,8 @@
 package launchdoc
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 
 	"github.com/nixvf/nixvf/pkg/bootdoc"
@@ -55,6 +57,9 @@ type Document struct {
 	// HostLoopback lets the guest reach, at its gateway, what listens on the host's
 	// loopback interface.
 	HostLoopback bool `json:"hostLoopback,omitempty"`
+	// Boot is the boot document that this one was made of, nil if that is not known.
+	// It has no part in the start, and says later what the VM was made for.
+	Boot json.RawMessage `json:"boot,omitempty"`
 }
 
 // Disk is a disk image that must exist before the VM starts, and how to make
@@ -91,6 +96,15 @@ type Directory struct {
 type File struct {
 	From string `json:"from"`
 	To   string `json:"to"`
+}
+
+// Compact returns JSON as it is in a document's memory, without blanks.
+func Compact(data []byte) json.RawMessage {
+	var b bytes.Buffer
+	if json.Compact(&b, data) != nil { // it is none
+		return nil
+	}
+	return b.Bytes()
 }
 
 // Marshal returns the document as pretty-printed JSON that ends in a newline.

@@ -93,7 +93,11 @@ const full = `{
     }
   ],
   "restrictNetwork": true,
-  "hostLoopback": true
+  "hostLoopback": true,
+  "boot": {
+    "kernel": "/k",
+    "label": "<x>"
+  }
 }
 `
 
@@ -118,6 +122,7 @@ func fullDocument() *Document {
 			From: "host", Proto: "tcp", Host: bootdoc.Address{Port: 2222}, Guest: bootdoc.Address{Port: 22},
 		}},
 		RestrictNetwork: true, HostLoopback: true,
+		Boot: json.RawMessage(`{"kernel":"/k","label":"<x>"}`),
 	}
 }
 

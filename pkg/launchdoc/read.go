@@ -103,6 +103,9 @@ func parseObject(data []byte) (*Document, error) {
 	for _, o := range top.Objects("forwardPorts") {
 		doc.ForwardPorts = append(doc.ForwardPorts, bootdoc.ReadForwardPort(o))
 	}
+	if o := top.Object("boot"); o != nil {
+		doc.Boot = Compact([]byte(o.Raw()))
+	}
 	return doc, top.Err()
 }
 

@@ -132,6 +132,10 @@ func (v VM) Another(suffix string) VM {
 // or gone between two runs.
 func (v VM) Run() string { return filepath.Join(v.Dir, "run") }
 
+// Booted returns the file that holds the boot document of the system with which the
+// VM that runs was started.
+func (v VM) Booted() string { return filepath.Join(v.Run(), "boot.json") }
+
 // Lock returns the file that is locked while the VM runs.
 func (v VM) Lock() string { return filepath.Join(v.Dir, "lock") }
 

@@ -11,6 +11,8 @@ package roots
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -94,6 +96,20 @@ func Take(ctx context.Context, vm place.VM, paths []string) (*Roots, error) {
 		return nil, errors.Join(err, r.Release())
 	}
 	return r, nil
+}
+
+// Add makes paths, which are store paths, roots of a VM that runs, for as long as it
+// does. process is the one that runs it. The same paths again change nothing.
+func Add(ctx context.Context, vm place.VM, process string, paths []string) error {
+	dir := vm.Root(process)
+	if _, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("roots: %w", err)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(paths, "\x00")))
+	if err := link(ctx, filepath.Join(dir, "added-"+hex.EncodeToString(sum[:8])), paths); err != nil {
+		return fmt.Errorf("roots: %w", err)
+	}
+	return checkPresent(paths)
 }
 
 // link has nix-store make the links: path, path-2 and so on.

@@ -58,6 +58,9 @@ func Launch(boot *bootdoc.Document, o Options) (*launchdoc.Document, []string, e
 		Ephemeral: o.Ephemeral,
 		Roots:     boot.Roots,
 	}}
+	text, err := boot.Marshal()
+	b.fail(err)
+	b.doc.Boot = launchdoc.Compact(text)
 	b.disks()
 	b.storeImage()
 	b.shares()

@@ -267,6 +267,10 @@ func TestLaunchGolden(t *testing.T) {
 			t.Errorf("%v, %q", err, warnings)
 			continue
 		}
+		if text, err := tt.boot.Marshal(); err != nil || string(doc.Boot) != string(launchdoc.Compact(text)) {
+			t.Errorf("%v, made of %s, not %s", err, doc.Boot, text)
+		}
+		doc.Boot = nil // which says it all once more
 		if got, err := doc.Marshal(); err != nil || string(got) != tt.want {
 			t.Errorf("%v, got\n%s\nwant\n%s", err, got, tt.want)
 		}

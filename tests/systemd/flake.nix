@@ -120,7 +120,8 @@
           modules = [
             ./nixos.nix
             configuration
-          ];
+          ]
+          ++ lib.optional (builtins.pathExists ./more.nix) ./more.nix;
           specialArgs = { inherit pkgs parts; };
         }
       ) configurations;

@@ -309,6 +309,7 @@ in
       {
         boot = builtins.toJSON bootJson;
         params = toString kernelParams;
+        fails = builtins.pathExists ./fails; # the activation of this system does
         trees = builtins.unsafeDiscardStringContext (toString parts.trees);
       }
       ''
@@ -322,7 +323,13 @@ in
         cp ${./names} $out/names
         ln -s ${etcSystemd} $out/etc-systemd
         echo ${parts.version} >$out/systemd-version
-        ln -s ${root} $out/sw
+        mkdir -p $out/sw/bin $out/bin
+        printf '#!/bin/sh\nexec ${config.nix.package}/bin/nix-store "$@"\n' >$out/sw/bin/nix-store
+        chmod +x $out/sw/bin/nix-store
+        cp ${./check} $out/check
+        sed "s|@toplevel@|$out|g" ${./switch-to-configuration} >$out/bin/switch-to-configuration
+        chmod +x $out/bin/switch-to-configuration
+        [ -z "$fails" ] || touch $out/fails
         sed "s|@toplevel@|$out|g; s|@root@|${root}|g; s|@busybox@|${parts.busybox}|g" ${./prepare-root} >$out/prepare-root
         printf '#!/bin/sh\nexec /usr/lib/systemd/systemd\n' >$out/init
         chmod +x $out/init
