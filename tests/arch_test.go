@@ -20,7 +20,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"activation": {"bootdoc", "child", "fault", "instance", "lock", "roots"},
+	"activation": {"bootdoc", "child", "fault", "instance", "lock", "roots", "ssh"},
 	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "link", "lock", "network", "pipe", "place", "roots", "sockets", "ssh", "storeimage", "vfkit", "vmm", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"cache":      {},

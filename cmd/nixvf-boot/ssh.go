@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"mvdan.cc/sh/v3/syntax"
-
 	"github.com/nixvf/nixvf/pkg/boot"
 	"github.com/nixvf/nixvf/pkg/cli"
 	"github.com/nixvf/nixvf/pkg/fault"
@@ -71,13 +69,7 @@ func (s *sshCommand) run(_ context.Context, t *cli.Tool, c boot.Config) error {
 	if s.TTY {
 		args = append([]string{"-t"}, args...)
 	}
-	for _, word := range t.Rest {
-		quoted, err := syntax.Quote(word, syntax.LangPOSIX)
-		if err != nil {
-			return fault.Usage(fmt.Errorf("%q: %w", word, err))
-		}
-		args = append(args, quoted)
-	}
+	args = append(args, ssh.Words(t.Rest)...)
 	return os.NewSyscallError("exec ssh", syscall.Exec(program, append([]string{"ssh"}, args...), os.Environ()))
 }
 

@@ -20,14 +20,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"mvdan.cc/sh/v3/syntax"
-
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/child"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/instance"
 	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/roots"
+	"github.com/nixvf/nixvf/pkg/ssh"
 )
 
 // Switch is a switch of a VM's guest to another system.
@@ -82,9 +81,9 @@ func (s Switch) Waits() (lines []string, ok bool) {
 
 // Run has the guest switch, or only say what a switch would do. The system is kept
 // from garbage collection from then on, until the VM ends. What is said in the guest
-// goes to out. ssh is the command that runs another one in the guest, as root. The
+// goes to out. login is the command that runs another one in the guest, as root. The
 // exit status is that of the system's switch-to-configuration.
-func (s Switch) Run(ctx context.Context, ssh []string, dry bool, out io.Writer) (status int, err error) {
+func (s Switch) Run(ctx context.Context, login []string, dry bool, out io.Writer) (status int, err error) {
 	l, err := lock.Take(filepath.Join(s.VM.Place().Run(), "switch.lock"))
 	var held *lock.HeldError
 	switch {
@@ -103,7 +102,7 @@ func (s Switch) Run(ctx context.Context, ssh []string, dry bool, out io.Writer) 
 			return 1, err
 		}
 	}
-	return s.inGuest(ctx, ssh, action, out)
+	return s.inGuest(ctx, login, action, out)
 }
 
 // script is what runs in the guest.
@@ -118,20 +117,13 @@ const begin = `umask 077; mkdir -p /run/nixvf-switch && f=$(mktemp /run/nixvf-sw
 const lost = 255
 
 // inGuest runs the script.
-func (s Switch) inGuest(ctx context.Context, ssh []string, action string, out io.Writer) (int, error) {
+func (s Switch) inGuest(ctx context.Context, login []string, action string, out io.Writer) (int, error) {
 	words := []string{"sh", "-c", begin, "switch", action, s.System.Toplevel}
 	if s.System.RegInfo != "" {
 		words = append(words, s.System.RegInfo)
 	}
-	args := ssh[1:len(ssh):len(ssh)]
-	for _, word := range words {
-		quoted, err := syntax.Quote(word, syntax.LangPOSIX)
-		if err != nil {
-			return 1, fmt.Errorf("%q: %w", word, err)
-		}
-		args = append(args, quoted)
-	}
-	cmd := exec.Command(ssh[0], args...)
+	args := append(login[1:len(login):len(login)], ssh.Words(words)...)
+	cmd := exec.Command(login[0], args...)
 	cmd.Stdin, cmd.Stderr = strings.NewReader(script), out
 	err := child.Run(ctx, "ssh", cmd)
 	switch {

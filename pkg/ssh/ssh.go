@@ -117,6 +117,21 @@ func escape(text string) string { return strings.ReplaceAll(text, "%", "%%") }
 // quote writes a path as one word that ssh does not expand.
 func quote(path string) string { return `"` + escape(path) + `"` }
 
+// Words are what ssh takes for a command in the guest: it joins them with blanks,
+// and the shell of the user there takes that apart again. Each word may hold any
+// character, a line's end too.
+func Words(command []string) []string {
+	words := make([]string, len(command))
+	for i, word := range command {
+		quoted, err := syntax.Quote(word, syntax.LangPOSIX)
+		if err != nil { // it knows no way for what cannot be printed
+			quoted = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		words[i] = quoted
+	}
+	return words
+}
+
 // Arguments are ssh's for one connection: the options, and no configuration of
 // anybody's.
 func Arguments(options []Option, vm place.VM) []string {

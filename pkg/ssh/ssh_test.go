@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -108,6 +109,21 @@ func TestInstall(t *testing.T) {
 		}
 		if left, _ := os.ReadDir(filepath.Dir(file)); len(left) != 1 {
 			t.Errorf("left %v", left)
+		}
+	}
+}
+
+// TestWords: whatever shell the user has in the guest, the words are the same there.
+func TestWords(t *testing.T) {
+	command := []string{"printf", `%s\0`, "", "two words", "it's", "one\nother\n", "$HOME", "*", "\t\x1b", "\xff", "~", "a=b", "!x", "#"}
+	for _, name := range []string{"sh", "bash", "zsh", "fish"} {
+		shell, err := exec.LookPath(name)
+		if err != nil {
+			continue // sh is everywhere
+		}
+		out, err := exec.Command(shell, "-c", strings.Join(Words(command), " ")).Output()
+		if want := strings.Join(command[2:], "\x00") + "\x00"; err != nil || string(out) != want {
+			t.Errorf("%s: %q, %v, want %q", name, out, err, want)
 		}
 	}
 }
