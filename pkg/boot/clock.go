@@ -18,6 +18,9 @@ func (m *machine) planClock() error {
 	if !m.doc.Clock || !m.kind.TellsTime {
 		return nil
 	}
+	if err := m.reserve(clockPort, "clock"); err != nil {
+		return err
+	}
 	argv, err := tellGuest(m.doc.Argv, clockParam)
 	if err != nil {
 		return fmt.Errorf("clock: %w", err)

@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/crc-org/vfkit/pkg/config"
@@ -38,8 +36,8 @@ func (m *machine) planSSH() error {
 		device, way = fmt.Sprintf("virtio-vsock,port=%d,socketURL=%s,connect", ssh.Port, socket), "vsock"
 		m.linked = false
 	}
-	if taken := fmt.Sprintf("virtio-vsock,port=%d,", ssh.Port); slices.ContainsFunc(m.doc.Argv, func(arg string) bool { return strings.Contains(arg, taken) }) {
-		return fmt.Errorf("vsock port %d: it is reserved for nixvf's ssh", ssh.Port)
+	if err := m.reserve(ssh.Port, "ssh"); err != nil {
+		return err
 	}
 	argv, err := tellGuest(m.doc.Argv, sshParam+way)
 	if err != nil {

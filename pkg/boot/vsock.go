@@ -36,6 +36,16 @@ func moveSockets(doc *launchdoc.Document, dir string) *launchdoc.Document {
 	return &moved
 }
 
+// reserve reports that a document has the guest's port, which is for a service of
+// nixvf's own.
+func (m *machine) reserve(port int, service string) error {
+	device := fmt.Sprintf("virtio-vsock,port=%d,", port)
+	if slices.ContainsFunc(m.doc.Argv, func(arg string) bool { return strings.Contains(arg, device) }) {
+		return fmt.Errorf("vsock port %d: it is reserved for nixvf's %s", port, service)
+	}
+	return nil
+}
+
 // vsockPorts returns the guest's ports that are sockets on the host.
 func (m *machine) vsockPorts() []*config.VirtioVsock {
 	var ports []*config.VirtioVsock
