@@ -162,6 +162,7 @@ func TestFlakePackages(t *testing.T) {
 	for _, name := range flakePackages[2:] {
 		f.checkView(t, name, out)
 	}
+	f.installsWrapperReference(t, out)
 	// What is built for another platform has neither pages nor completions.
 	if err := os.RemoveAll(filepath.Join(out, "share")); err != nil {
 		t.Fatal(err)
@@ -183,13 +184,15 @@ func TestFlakePackages(t *testing.T) {
 	}
 }
 
-// installsReference runs what is done in out after the tools are installed, with
-// stand-ins for the two functions of nixpkgs' installShellFiles.
+// installFunctions stand in for those of nixpkgs' installShellFiles.
+const installFunctions = `installManPage() { install -D "$1" "$out/share/man/man1/${1##*/}"; }
+installShellCompletion() { for shell in bash zsh fish; do install -D $shell "$out/share/$shell/$2"; done; }
+`
+
+// installsReference runs what is done in out after the tools are installed.
 func installsReference(t *testing.T, out, version, install string) {
 	t.Helper()
-	cmd := exec.Command("bash", "-euc", `installManPage() { install -D "$1" "$out/share/man/man1/$1"; }
-installShellCompletion() { for shell in bash zsh fish; do install -D $shell "$out/share/$shell/$2"; done; }
-`+install)
+	cmd := exec.Command("bash", "-euc", installFunctions+install)
 	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "out="+out)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
@@ -204,6 +207,30 @@ installShellCompletion() { for shell in bash zsh fish; do install -D $shell "$ou
 			if line, _, _ := strings.Cut(read(t, filepath.Join(out, "share", file)), "\n"); line != want {
 				t.Errorf("%s: %q, want %q", file, line, want)
 			}
+		}
+	}
+}
+
+// installsWrapperReference makes what the package nixvf has beside its program, of what is in tools.
+func (f flakeDir) installsWrapperReference(t *testing.T, tools string) {
+	t.Helper()
+	var reference struct{ Text, Tools string }
+	f.eval(t, &reference, "packages.x86_64-linux", `packages: {
+		inherit (builtins.elemAt packages.nixvf.paths 1) text;
+		tools = packages.nixvf-boot.tools.outPath;
+	}`)
+	out := t.TempDir()
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", installFunctions+strings.ReplaceAll(reference.Text, reference.Tools, tools))
+	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "out="+out)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	if got := read(t, filepath.Join(out, "share/man/man1/nixvf.1")); got != read(t, "../pkg/flake/nixvf.1") {
+		t.Errorf("the page is %q", got)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if got := read(t, filepath.Join(out, "share", shell, "nixvf")); got != wrapperCompletion(t, shell) {
+			t.Errorf("completion for %s:\n%s", shell, got)
 		}
 	}
 }
@@ -246,7 +273,7 @@ func (f flakeDir) checkView(t *testing.T, name, tools string) {
 func TestFlakeWrapper(t *testing.T) {
 	f := newFlakeDir(t)
 	var script string
-	f.eval(t, &script, "packages.x86_64-linux.nixvf", "package: package.text")
+	f.eval(t, &script, "packages.x86_64-linux.nixvf", "package: (builtins.head package.paths).text")
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"nixvf-eval": `echo "eval:$(printf ' <%s>' "$@")${NIXVF_ID+ id $NIXVF_ID}"`,
@@ -311,7 +338,7 @@ func wrapped(eval, flags string) []string {
 func TestFlakeWrapperCommands(t *testing.T) {
 	f := newFlakeDir(t)
 	var script string
-	f.eval(t, &script, "packages.x86_64-linux.nixvf", "package: package.text")
+	f.eval(t, &script, "packages.x86_64-linux.nixvf", "package: (builtins.head package.paths).text")
 	dir := t.TempDir()
 	boot := filepath.Join(bin, "nixvf-boot")
 	help, err := exec.Command(boot, "--help").Output()

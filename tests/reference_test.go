@@ -161,6 +161,43 @@ func lintManual(t *testing.T, page string) {
 	}
 }
 
+// wrapperCompletion is the completion of nixvf, as packages.nix makes it.
+func wrapperCompletion(t *testing.T, shell string) string {
+	t.Helper()
+	return "#compdef nixvf\n" + output(t, "nixvf-boot", "--generate", shell) + output(t, "nixvf-args", "--generate", shell) +
+		read(t, "../pkg/flake/nixvf."+shell)
+}
+
+// The manual of the wrapper has the sections of the others', and each command.
+func TestWrapperManual(t *testing.T) {
+	page := read(t, "../pkg/flake/nixvf.1")
+	lintManual(t, page)
+	last := -1
+	for _, section := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"} {
+		at := strings.Index(page, "\n.SH "+section+"\n")
+		if at <= last {
+			t.Errorf("%s: at %d, after %d", section, at, last)
+		}
+		last = at
+	}
+	_, text, _ := strings.Cut(page, "\n.SH COMMANDS\n")
+	text, _, _ = strings.Cut(text, "see\n")
+	var got []string
+	for _, m := range regexp.MustCompile(`(?m)^\.BR (\S+) [,:]$`).FindAllStringSubmatch(text, -1) {
+		got = append(got, strings.ReplaceAll(m[1], `\-`, "-"))
+	}
+	slices.Sort(got)
+	if want := wrapperCommands(t); !slices.Equal(got, want) {
+		t.Errorf("commands %q, want %q", got, want)
+	}
+}
+
+// wrapperCommands are those of nixvf-boot that nixvf has.
+func wrapperCommands(t *testing.T) []string {
+	t.Helper()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(usageOf(t, "nixvf-boot").commands)), func(s string) bool { return s == "boot" })
+}
+
 // completions are the files that a tool prints for a shell, the tools themselves
 // being in PATH, with two VMs in a new state directory.
 func completions(t *testing.T, shell string) (dir string, env []string) {
@@ -173,6 +210,9 @@ func completions(t *testing.T, shell string) (dir string, env []string) {
 		if err := os.WriteFile(filepath.Join(dir, tool), []byte(output(t, tool, "--generate", shell)), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "nixvf"), []byte(wrapperCompletion(t, shell)), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	for _, id := range []string{"vm-1", "web-2", "web-3"} {
 		if err := os.MkdirAll(filepath.Join(dir, "state/nixvf", id), 0o700); err != nil {
@@ -191,13 +231,13 @@ func ask(t *testing.T, shell string, lines [][]string) [][]string {
 	t.Helper()
 	dir, env := completions(t, shell)
 	script := map[string]string{
-		"bash": `for f in nixvf-*; do . ./$f; done
+		"bash": `for f in nixvf*; do . ./$f; done
 while IFS=$'\t' read -ra COMP_WORDS; do
   [[ ${COMP_WORDS[${#COMP_WORDS[@]} - 1]} != EMPTY ]] || COMP_WORDS[${#COMP_WORDS[@]} - 1]=
   COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
   _${COMP_WORDS//-/_} && echo "${COMPREPLY[*]}"
 done`,
-		"fish": `for f in nixvf-*; source $f; end
+		"fish": `for f in nixvf*; source $f; end
 while read -d \t -a words
   string match -q -- EMPTY $words[-1]; and set words[-1] ""
   echo (complete -C (string join -- " " $words) | string replace -r "\t.*" "")
@@ -242,6 +282,11 @@ func TestCompletionIsComplete(t *testing.T) {
 			add(slices.Sorted(maps.Keys(u.commands)), tool, "EMPTY")
 		}
 	}
+	for _, command := range wrapperCommands(t) {
+		add(usageOf(t, "nixvf-boot").commands[command], "nixvf", command, "-")
+		add(withPrefix(wrapperCommands(t), command), "nixvf", command)
+	}
+	add(usageOf(t, "nixvf-args").flags, "nixvf", ".#vm", "-")
 	for _, shell := range []string{"bash", "fish"} {
 		t.Run(shell, func(t *testing.T) {
 			for i, got := range ask(t, shell, lines) {
@@ -252,6 +297,11 @@ func TestCompletionIsComplete(t *testing.T) {
 		})
 	}
 	t.Run("zsh", func(t *testing.T) { // whose scripts are read: TestTabKey runs some of them
+		_, known, _ := strings.Cut(read(t, "../pkg/flake/nixvf.zsh"), "known=(")
+		known, _, _ = strings.Cut(known, ")")
+		if got := slices.Sorted(slices.Values(strings.Fields(known))); !slices.Equal(got, wrapperCommands(t)) {
+			t.Errorf("nixvf: %q, want %q", got, wrapperCommands(t))
+		}
 		for _, tool := range tools {
 			u := usageOf(t, tool)
 			first, commands, _ := strings.Cut(output(t, tool, "--generate", "zsh"), "  case $state in")
@@ -267,6 +317,10 @@ func TestCompletionIsComplete(t *testing.T) {
 			}
 		}
 	})
+}
+
+func withPrefix(words []string, prefix string) []string {
+	return slices.DeleteFunc(words, func(w string) bool { return !strings.HasPrefix(w, prefix) })
 }
 
 // zshFlags are the flags that the arguments of _arguments specify.
@@ -300,6 +354,11 @@ func TestCompletionOfValues(t *testing.T) {
 		"nixvf-args --format l":           {"lines"},
 		"nixvf-args --console p":          {"pty"},
 		"nixvf-disk --format e":           {"ext4"},
+		"nixvf sto":                       {"stop"},
+		"nixvf stop web-2 v":              {"vm-1"},
+		"nixvf wait --for r":              {"ready", "running"},
+		"nixvf .#vm --net n":              {"nat", "none"},
+		"nixvf .#vm --gui --id vm":        {"vm-1"},
 	}
 	for _, shell := range []string{"bash", "fish"} {
 		t.Run(shell, func(t *testing.T) {
@@ -330,6 +389,10 @@ func TestTabKey(t *testing.T) {
 		{"nixvf-args --share somew\t", "--share somewhere"},
 		{"nixvf-args --console pt\t", "--console pty"},
 		{"nixvf-disk somew\t", "somewhere"},
+		{"nixvf sto\tvm\t", "stop vm-1"},
+		{"nixvf somew\t", "somewhere"},
+		{"nixvf .#vm --console pt\t", ".#vm --console pty"},
+		{"nixvf .#vm --share x=somew\t", ".#vm --share x=somewhere"},
 	}
 	for shell, args := range map[string][]string{
 		"bash": {"--norc", "--noprofile", "-i"},
@@ -360,12 +423,12 @@ func TestTabKey(t *testing.T) {
 					t.Logf("%s", &seen)
 				}
 			}()
-			begin := "for f in nixvf-*; do . ./$f; done; nixvf-boot ready\n"
+			begin := "for f in nixvf*; do . ./$f; done; nixvf-boot ready\n"
 			switch shell {
 			case "zsh":
 				begin = "autoload -U compinit; compinit -D -u; " + begin
 			case "fish":
-				begin = "for f in nixvf-*; source $f; end; nixvf-boot ready\n"
+				begin = "for f in nixvf*; source $f; end; nixvf-boot ready\n"
 			}
 			for _, l := range append([][2]string{{begin, "ready"}}, lines...) {
 				fmt.Fprint(terminal, strings.TrimSuffix(l[0], "\n")+"\n")
@@ -395,7 +458,7 @@ func recorders(t *testing.T, dir string) *bufio.Reader {
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, tool := range tools {
+	for _, tool := range append([]string{"nixvf"}, tools...) {
 		script := "#!/bin/sh\n[ \"$1\" != list ] || exec " + filepath.Join(bin, tool) + " \"$@\"\necho \"$@\" >" + fifo + "\n"
 		if err := os.WriteFile(filepath.Join(dir, "bin", tool), []byte(script), 0o700); err != nil {
 			t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// family are the tools, as the pages refer to each other.
-var family = []string{"nixvf-eval", "nixvf-disk", "nixvf-args", "nixvf-boot"}
+// family are the tools, as the pages refer to each other; nixvf's page is pkg/flake/nixvf.1.
+var family = []string{"nixvf", "nixvf-eval", "nixvf-disk", "nixvf-args", "nixvf-boot"}
 
 // headings begin the parts of a help text that have a section of their own in
 // the manual, in the order of the manual.

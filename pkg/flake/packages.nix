@@ -105,10 +105,8 @@ rec {
             ''
           );
       views = lib.mapAttrs view descriptions;
-    in
-    views
-    // {
-      nixvf = pkgs.writeShellApplication {
+
+      wrapper = pkgs.writeShellApplication {
         name = "nixvf";
         meta = meta // {
           description = "Boot a NixOS configuration of a flake as a VM";
@@ -119,6 +117,43 @@ rec {
           views.nixvf-boot
         ];
         text = builtins.readFile ./nixvf.sh;
+      };
+
+      # Its manual page and completions: what can follow is what nixvf-boot and
+      # nixvf-args know.
+      wrapperReference = pkgs.runCommand "nixvf-reference-${version}"
+        {
+          nativeBuildInputs = [ pkgs.installShellFiles ];
+          passthru = { };
+          inherit meta;
+        }
+        (
+          ''
+            installManPage ${./.}/nixvf.1
+          ''
+          + lib.optionalString (pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform) ''
+            for shell in bash zsh fish; do
+              {
+                echo "#compdef nixvf"
+                for name in nixvf-boot nixvf-args; do
+                  ${tools}/bin/$name --generate $shell
+                done
+                cat ${./.}/nixvf.$shell
+              } >$shell
+            done
+            installShellCompletion --cmd nixvf --bash bash --zsh zsh --fish fish
+          ''
+        );
+    in
+    views
+    // {
+      nixvf = pkgs.symlinkJoin {
+        name = "nixvf-${version}";
+        paths = [
+          wrapper
+          wrapperReference
+        ];
+        inherit (wrapper) meta;
       };
     };
 }
