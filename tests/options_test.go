@@ -72,8 +72,8 @@ func (r reference) page() string {
 	b.WriteString("<!-- Made from options.nix and nixvf-options.nix by go test ./tests -run TestOptionsPage -update -->\n\n" +
 		"# Options\n\n## virtualisation.*\n\n" +
 		"What nixvf makes of the options of NixOS's VMs (`qemu-vm.nix`). *honoured*: nixvf does what the option says. " +
-		"*ignored*: it has no effect, and whoever sets it is warned (refused with `--strict`). *refused*: such a VM " +
-		"cannot run, and nixvf-eval says so before it builds anything.\n\n" +
+		"*ignored*: it has no effect; nixvf-eval warns about it (`--strict`: refuses it). *refused*: such a VM cannot " +
+		"run; nixvf-eval says so before it builds anything.\n\n" +
 		"| option | nixpkgs | fate | |\n| --- | --- | --- | --- |\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Virtualisation)) {
 		o := r.Virtualisation[name]
@@ -81,7 +81,7 @@ func (r reference) page() string {
 	}
 	b.WriteString("\n26.11 stands for nixpkgs of autumn 2026.\n\n")
 	r.writeMachine(&b)
-	b.WriteString("## nixvf.*\n\nWhat NixOS has no option for.\n")
+	b.WriteString("## nixvf.*\n\nNixOS has no options for these.\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Nixvf)) {
 		o := r.Nixvf[name]
 		fmt.Fprintf(&b, "\n### nixvf.%s\n\n%s\n\nType: %s. ", name, strings.TrimSpace(o.Description), o.Type)
@@ -97,9 +97,9 @@ func (r reference) page() string {
 // writeMachine writes what becomes of the options that are about the real machine.
 func (r reference) writeMachine(b *strings.Builder) {
 	b.WriteString("## Options about the real machine\n\n" +
-		"The VM has none of the real machine's disks, and other hardware. These options have another value in it, " +
-		"whatever the configuration says. `mkForce` in `virtualisation.vmVariant` changes that; *unless* names a type of " +
-		"file system with which the option stays as it is when `virtualisation.fileSystems` has one.\n\n" +
+		"The VM has none of the real machine's disks, and other hardware. So nixvf gives these options another value in " +
+		"the VM. `mkForce` in `virtualisation.vmVariant` overrides it. *unless* names a type of file system: if " +
+		"`virtualisation.fileSystems` has one of that type, the option keeps the configuration's value.\n\n" +
 		"| option | in the VM | unless | why |\n| --- | --- | --- | --- |\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Machine)) {
 		o := r.Machine[name]
@@ -109,13 +109,13 @@ func (r reference) writeMachine(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", name, value, o.Unless, o.Why)
 	}
-	b.WriteString("\nServices of a systemd stage 1 that name such a disk, or a TPM, do not run, and nixvf-eval says so; " +
-		"`enable = mkForce true` keeps one. NixOS itself `fileSystems`, `swapDevices` and " +
+	b.WriteString("\nServices in a systemd stage 1 that name such a disk, or a TPM, do not run. nixvf-eval says so; " +
+		"`enable = mkForce true` keeps one. NixOS itself drops `fileSystems`, `swapDevices` and " +
 		"`boot.initrd.luks.devices` in a VM.\n\n" +
-		"Where a configuration takes them away, even with `mkForce`, these are there all the same: the drivers of the VM's " +
-		"disks, shares and console in the initrd, the `root=` parameter, and an address by DHCP for eth0, the VM's card, when " +
-		"no part of the network configuration is about it. `mkVMOverride` in `virtualisation.vmVariant` takes them away. The " +
-		"login on hvc0 is there unless `mkForce` is used.\n\n")
+		"A VM needs some things that a configuration can remove. nixvf restores them, even if the configuration uses " +
+		"`mkForce`: the drivers for disks, shares and the console in the initrd, the `root=` parameter, and DHCP on eth0, the " +
+		"VM's network card, if nothing configures it. `mkVMOverride` in `virtualisation.vmVariant` removes them for good. " +
+		"The login on hvc0 goes only with `mkForce`.\n\n")
 }
 
 // releases says which of the three releases have an option.

@@ -26,32 +26,32 @@ let
       unless = type;
     };
 
-  hibernation = "nothing to resume from";
-  unlocking = "nothing to unlock in stage 1";
-  import' = "no such pool";
-  scrub = "no such file system to scrub";
-  snapshots = "no such file system to snapshot";
-  hardware = "no such hardware";
-  loader = "the kernel is booted without one";
+  hibernation = "the VM does not hibernate";
+  unlocking = "stage 1 has no disk to unlock";
+  import' = "the VM has no such pool";
+  scrub = "the VM has no such file system";
+  snapshots = "the VM has no such file system";
+  hardware = "the VM has no such hardware";
+  loader = "the host boots the kernel directly";
 in
 {
   # Hibernation and swap: qemu-vm.nix drops the swap devices.
   "boot.resumeDevice" = with' "" hibernation;
-  "boot.zswap.enable" = off "no swap device, without which it is refused";
+  "boot.zswap.enable" = off "it needs a swap device, and the VM has none";
 
   # Unlocking: qemu-vm.nix drops the LUKS devices.
   "boot.initrd.secrets" = {
     keep = source: lib.hasPrefix builtins.storeDir (toString source);
     kept = "those in the Nix store";
-    why = "the others are files of the real machine, which its boot loader adds";
+    why = "the others are files on the real machine, which its boot loader adds";
   };
   "boot.initrd.clevis.enable" = off unlocking;
   "boot.initrd.unl0kr.enable" = off unlocking;
   "boot.zfs.tzpfms.enable" = off unlocking;
-  "boot.initrd.network.enable" = off "nobody has to unlock it from afar";
-  "boot.initrd.network.ssh.enable" = off "nobody has to unlock it from afar";
-  "boot.initrd.systemd.network.enable" = off "nobody has to unlock it from afar";
-  "environment.etc.crypttab.enable" = off "none of its devices";
+  "boot.initrd.network.enable" = off "no disk is unlocked over the network";
+  "boot.initrd.network.ssh.enable" = off "no disk is unlocked over the network";
+  "boot.initrd.systemd.network.enable" = off "no disk is unlocked over the network";
+  "environment.etc.crypttab.enable" = off "the VM has none of these devices";
 
   # The root file system.
   "boot.initrd.systemd.root" = with' "fstab" "the root is the VM's disk";
@@ -59,7 +59,7 @@ in
   "systemd.repart.enable" = off "the VM's disk has no partitions";
   "boot.growPartition" = off "the VM's disk has no partitions";
   "boot.iscsi-initiator.name" = with' null "the root is the VM's disk";
-  "services.openiscsi.enableAutoLoginOut" = off "the disks are in use by the real machine";
+  "services.openiscsi.enableAutoLoginOut" = off "the real machine uses these disks";
 
   # Pools and file systems.
   "boot.zfs.extraPools" = unless "zfs" (with' [ ] import');
@@ -75,21 +75,21 @@ in
   "services.btrfs.autoScrub.enable" = unless "btrfs" (off scrub);
   "services.snapper.configs" = unless "btrfs" (with' { } snapshots);
   "services.btrbk.instances" = unless "btrfs" (with' { } snapshots);
-  "services.beesd.filesystems" = unless "btrfs" (with' { } "no such file system to deduplicate");
+  "services.beesd.filesystems" = unless "btrfs" (with' { } "the VM has no such file system");
   "services.bcachefs.autoScrub.enable" = unless "bcachefs" (off scrub);
-  "services.snapraid.enable" = off "no such disks";
+  "services.snapraid.enable" = off "the VM has no such disks";
 
   # Devices.
-  "services.qemuGuest.enable" = off "the agent has no channel to the host";
+  "services.qemuGuest.enable" = off "the guest agent has no channel to the host";
   "services.smartd.enable" = off hardware;
   "services.hddfancontrol.enable" = off hardware;
   "hardware.fancontrol.enable" = off hardware;
   "services.thinkfan.enable" = off hardware;
   "services.throttled.enable" = off hardware;
   "services.undervolt.enable" = off hardware;
-  "networking.usePredictableInterfaceNames" = off "the VM's card is eth0";
+  "networking.usePredictableInterfaceNames" = off "the VM's network card is eth0";
   # It is refused without a boot loader that starts it before the kernel.
-  "virtualisation.xen.enable" = off "the kernel is booted without a hypervisor below it";
+  "virtualisation.xen.enable" = off "the host boots the kernel directly, without a hypervisor below it";
 
   # Boot loaders: they would be built, and a switch of configuration in the guest
   # would install them, for which the VM's disk has no place: as in a VM of

@@ -27,39 +27,39 @@ let
   qemuOnly = "it configures QEMU alone";
   noFirmware = "nixvf boots the kernel directly, without firmware";
   oneCard = "the VM has one network card";
-  about9p = "it is about 9p, and shares are virtiofs";
+  about9p = "it configures 9p, and shares are virtiofs";
 in
 {
   additionalPaths = honoured "built, kept from garbage collection, and registered in the guest's Nix database";
   cores = honoured "";
-  credentials = honoured "read on the host when the VM starts, whatever the `mechanism`; `$VARIABLES` in `source` are expanded";
-  diskImage = honoured "the default is `$NIXVF_STATE/<name>.raw`, in the VM's state directory; a `.qcow2` becomes a `.raw` beside it";
+  credentials = honoured "read on the host when the VM starts; `mechanism` has no effect; `$VARIABLES` in `source` are expanded";
+  diskImage = honoured "default: `$NIXVF_STATE/<name>.raw`, in the VM's state directory; a `.qcow2` becomes a `.raw` beside it";
   diskSize = honoured "in MiB";
-  emptyDiskImages = honoured "sizes in MiB; of a `driveConfig`, `deviceExtraOpts.serial`, at most 20 bytes: the disk is `/dev/disk/by-id/virtio-SERIAL`";
-  fileSystems = honoured "9p becomes virtiofs; `mkForce { }`, which would mount the host's own disks, is refused";
+  emptyDiskImages = honoured "sizes in MiB; `driveConfig.deviceExtraOpts.serial`, of at most 20 bytes, names the disk `/dev/disk/by-id/virtio-SERIAL`";
+  fileSystems = honoured "9p becomes virtiofs; `mkForce { }` is refused, since the VM would mount the real machine's disks";
   forwardPorts = honoured "";
-  "qemu.drives" = honoured "raw images that exist, with their `deviceExtraOpts.serial`; others are left out with a warning";
-  graphics = honoured "the default is false: the console is the terminal";
-  "host.pkgs" = honoured "nothing to do: nixvf runs the host's programs";
+  "qemu.drives" = honoured "existing raw images, with their `deviceExtraOpts.serial`; a warning names the others, which are not attached";
+  graphics = honoured "default: false; the console is on the terminal";
+  "host.pkgs" = honoured "nixvf always runs the host's programs";
   memorySize = honoured "in MiB";
-  resolution = honoured "of the window, with `graphics`";
+  resolution = honoured "size of the window, with `graphics`";
   restrictNetwork = honoured "";
   rootDevice = honoured "";
-  "rosetta.enable" = honoured "the default is true for aarch64 guests, and harmless where the host has no Rosetta";
+  "rosetta.enable" = honoured "default: true for aarch64 guests; does nothing on a host without Rosetta";
   "rosetta.mountPoint" = honoured "";
   "rosetta.mountTag" = honoured "";
-  sharedDirectories = honoured "over virtiofs; `securityModel` has no meaning there; shares are writable, where nixpkgs has the option `writable` only those that say so, and the host's store never";
+  sharedDirectories = honoured "over virtiofs; `securityModel` has no effect. Shares are writable; if nixpkgs has the option `writable`, only with `writable = true`. The host's store never is";
   useDefaultFilesystems = honoured "";
   useHostCerts = honoured "";
-  useNixStoreImage = honoured "the image is made when there is none like it, kept in the cache, and shared by the VMs that have the same closure";
+  useNixStoreImage = honoured "nixvf makes the image if the cache has none; VMs with the same closure share it";
   writableStore = honoured "";
-  writableStoreUseTmpfs = honoured "a layer on disk is cleared of whiteouts over host paths at each boot";
+  writableStoreUseTmpfs = honoured "if false, each boot removes whiteouts over host paths from the layer on the disk";
 
   bios = ignored noFirmware;
   bootLoaderDevice = ignored noFirmware;
   bootPartition = ignored noFirmware;
   "directBoot.initrd" = ignored "the system's own initrd is booted";
-  diskSizeAutoSupported = ignored "it is nixpkgs' own";
+  diskSizeAutoSupported = ignored "it is internal to nixpkgs";
   "efi.OVMF" = ignored noFirmware;
   "efi.firmware" = ignored noFirmware;
   "efi.keepVariables" = ignored noFirmware;
@@ -68,15 +68,15 @@ in
   interfaces = ignored oneCard;
   msize = ignored about9p;
   nixStore9pCache = ignored about9p;
-  "qemu.consoles" = ignored "the console is hvc0; use boot.kernelParams for others";
+  "qemu.consoles" = ignored "the console is hvc0; add others with boot.kernelParams";
   "qemu.diskInterface" = ignored "disks are virtio";
   "qemu.enableSharedMemory" = ignored qemuOnly;
   "qemu.forceAccel" = ignored qemuOnly;
-  "qemu.guestAgent.enable" = ignored "the agent has no channel to the host" // off;
+  "qemu.guestAgent.enable" = ignored "the guest agent has no channel to the host" // off;
   "qemu.networkingOptions" = ignored "${qemuOnly}; use virtualisation.forwardPorts";
-  "qemu.options" = ignored "${qemuOnly}; pass arguments to vfkit after -- of nixvf-args";
+  "qemu.options" = ignored "${qemuOnly}; pass vfkit's arguments to nixvf-args, after --";
   "qemu.package" = ignored qemuOnly;
-  "qemu.virtioKeyboard" = ignored "a VM with a window has a keyboard";
+  "qemu.virtioKeyboard" = ignored "a VM with a window always has a keyboard";
   "tpm.deviceModel" = ignored "there is no TPM";
   "tpm.package" = ignored "there is no TPM";
   "tpm.provisioning" = ignored "there is no TPM";
@@ -91,7 +91,7 @@ in
       allowed = [ true ];
     };
   mountHostNixStore =
-    refused "the VM's system comes from the host's store, or from an image of its closure: set virtualisation.useNixStoreImage = true for that"
+    refused "the guest needs the host's store or an image of its closure: for the image, set virtualisation.useNixStoreImage = true"
     // {
       allowed = [ true ];
     };
