@@ -358,6 +358,7 @@ func TestCompletionOfValues(t *testing.T) {
 		"nixvf stop web-2 v":              {"vm-1"},
 		"nixvf wait --for r":              {"ready", "running"},
 		"nixvf .#vm --net n":              {"nat", "none"},
+		"nixvf switch .#vm --dr":          {"--dry-run"},
 		"nixvf .#vm --gui --id vm":        {"vm-1"},
 	}
 	for _, shell := range []string{"bash", "fish"} {
@@ -391,6 +392,8 @@ func TestTabKey(t *testing.T) {
 		{"nixvf-disk somew\t", "somewhere"},
 		{"nixvf sto\tvm\t", "stop vm-1"},
 		{"nixvf somew\t", "somewhere"},
+		{"nixvf switch somew\t", "switch somewhere"},
+		{"nixvf switch .#vm --dry\t", "switch .#vm --dry-run"},
 		{"nixvf .#vm --console pt\t", ".#vm --console pty"},
 		{"nixvf .#vm --share x=somew\t", ".#vm --share x=somewhere"},
 	}

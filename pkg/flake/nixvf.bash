@@ -1,7 +1,11 @@
 # Completion of nixvf for bash. The functions of nixvf-boot and nixvf-args stand above it, see packages.nix.
 # shellcheck shell=bash
 _nixvf() {
-  local commands='list attach ssh ssh-config stop wait log remove hand-over check' word
+  local commands='switch list attach ssh ssh-config stop wait log remove hand-over check' word
+  if ((COMP_CWORD == 2)) && [[ ${COMP_WORDS[1]} == switch && ${COMP_WORDS[2]} != -* ]]; then
+    COMPREPLY=() # a flake: with no reply, readline completes names of files
+    return
+  fi
   if ((COMP_CWORD > 1)); then
     case " $commands " in
       *" ${COMP_WORDS[1]} "*) _nixvf_boot ;;

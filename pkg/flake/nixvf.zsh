@@ -1,9 +1,11 @@
 # Completion of nixvf for zsh. The functions of nixvf-boot and nixvf-args stand above it, see packages.nix.
 _nixvf_pipeline() {
   local -a known
-  known=(list attach ssh ssh-config stop wait log remove hand-over check)
+  known=(switch list attach ssh ssh-config stop wait log remove hand-over check)
   if ((CURRENT == 2)); then
     _alternative "commands:command:($known)" 'files:flake:_files'
+  elif [[ $CURRENT == 3 && $words[2] == switch && $words[3] != -* ]]; then
+    _files
   elif ((${known[(Ie)$words[2]]})); then
     _nixvf_boot
   else
