@@ -1,6 +1,6 @@
-// Package accept takes the connections of a listening socket until the socket
-// is closed, whatever else goes wrong in between: a process that has no
-// descriptor left for a connection has one later. It imports nothing of nixvf.
+// Package accept accepts the connections of a listening socket until the socket
+// is closed. It goes on after other errors: a process that has run out of file
+// descriptors gets some back later. It imports nothing of nixvf.
 package accept
 
 import (

@@ -1,11 +1,10 @@
-// Package activation owns how a guest that runs follows its configuration: what of
-// a newly evaluated system has to wait for another start, and how the guest switches
-// to the rest.
+// Package activation owns how a running guest switches to a new configuration:
+// which parts of the new system need a restart of the VM, and how the guest
+// switches to the rest.
 //
-// The system is in the host's store, which the guest shares. So nothing is copied:
-// a script of this package's, which runs in the guest, makes the system known there
-// and runs its switch-to-configuration. How a command gets into the guest is the
-// caller's.
+// The system is in the host's store, which the guest shares, so nothing is
+// copied. A script of this package runs in the guest, registers the system there
+// and runs its switch-to-configuration. The caller runs the script in the guest.
 package activation
 
 import (

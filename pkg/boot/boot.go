@@ -1,11 +1,11 @@
-// Package boot runs the VM of a launch document: it checks the host, makes what
-// must exist, takes the VM's lock, starts the VMM (vfkit, or QEMU with its
-// helpers) on a console that it owns, passes on requests to stop, and clears
-// away what it made.
+// Package boot runs the VM of a launch document. It checks the host, creates
+// what must exist, takes the VM's lock, starts the VMM (vfkit, or QEMU with its
+// helpers) on a console that it owns, forwards requests to stop, and removes what
+// it created.
 //
-// It owns the order of these steps and what is undone when. How command lines
-// are made is package vfkit's and qemu's, terminals are package console's,
-// processes package child's. Messages go through the caller's functions.
+// It owns the order of these steps and how they are undone. Packages vfkit and
+// qemu make the command lines, package console handles terminals, package child
+// handles processes. Messages go through the caller's functions.
 package boot
 
 import (

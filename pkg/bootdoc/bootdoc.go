@@ -1,10 +1,10 @@
 // Package bootdoc owns the boot document: the JSON that nixvf-eval prints and
 // that nixvf-disk and nixvf-args read. It says which kernel, initrd and init
-// boot a NixOS system, and with which settings its VM runs.
+// boot a NixOS system, and which settings its VM has.
 //
-// It owns the names, units, defaults and checks of every key; how documents
-// are read in general is package strictjson's. It touches no file and no
-// environment: paths that hold shell expansions stay as they are.
+// It owns the name, unit, default and checks of every key. Package strictjson
+// reads the JSON. It touches no file and no environment: shell expansions in
+// paths stay as they are.
 package bootdoc
 
 import "encoding/json"

@@ -1,11 +1,10 @@
-// Package cache keeps results on disk that are the same whenever the same goes
-// into them: of evaluations, of walks through the store, of programs that were
-// asked for their version. It owns the files and their keys; what goes into a
-// result, and what comes out, is the caller's.
+// Package cache keeps results on disk: evaluations, walks through the store, and
+// what programs answer when asked for their version. It owns the files and their
+// keys. The caller decides what determines a result.
 //
-// A cache may be lost at any time: what cannot be read, or is not what was
-// written, was never there, and what cannot be written is not kept. Processes may
-// share it. The package imports nothing of nixvf.
+// A cache may be lost at any time. A file that cannot be read, or has been
+// changed, counts as missing; a result that cannot be written is not kept.
+// Processes may share a cache. The package imports nothing of nixvf.
 package cache
 
 import (

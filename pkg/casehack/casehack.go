@@ -1,11 +1,11 @@
-// Package casehack finds the names that Nix's case hack has mangled, and writes
-// them down for a guest that undoes it. On a file system that does not tell case
-// apart, macOS's by default, Nix stores the first of names that differ in case
-// only as it is and each other one as NAME~nix~case~hack~N (setting use-case-hack;
-// src/libutil/archive.cc). A guest on the shared store sees the mangled names.
+// Package casehack finds the file names that Nix's case hack has changed, and
+// lists them for a guest, which changes them back. Some file systems ignore case;
+// on macOS that is the default. If names there differ only in case, Nix stores the
+// first as it is and the others as NAME~nix~case~hack~N (setting use-case-hack;
+// src/libutil/archive.cc). A guest on the shared store sees the changed names.
 //
-// The package owns the format of the list and what is remembered of store paths.
-// The guest's part is a script of package nixos. It changes nothing in the store.
+// The package owns the format of the list and the cache of store paths. The
+// guest's part is a script in package nixos. It changes nothing in the store.
 package casehack
 
 import (

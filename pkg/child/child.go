@@ -1,6 +1,6 @@
-// Package child starts processes that must not outlive nixvf: each in a
-// session of its own, so that no signal of the terminal or of the process group
-// reaches it past us, and bound to our own life by the kernel where it can be.
+// Package child starts processes that must not outlive nixvf. Each has a session
+// of its own, so that it gets no signal from the terminal or the process group
+// unless nixvf sends it. Where the kernel can, it ends them with nixvf.
 //
 // It imports nothing of nixvf.
 package child

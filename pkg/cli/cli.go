@@ -1,11 +1,10 @@
-// Package cli is what the four commands have in common at their edges: flag
-// parsing, exit statuses, error lines, the document on stdin and the
-// all-or-nothing stdout.
+// Package cli is what the four commands share: flag parsing, exit statuses, error
+// lines, the document on stdin and the all-or-nothing stdout.
 //
-// The rules: stdout carries the document and nothing else, written once, when
-// all went well. Messages go to stderr, a line each, with the command's name
-// in front. Status 0 is success, 1 failure, 2 wrong usage, 128+N the end by
-// signal N. Only cmd/ imports this package.
+// The rules: stdout carries the document and nothing else, written once, after
+// success. Messages go to stderr, one per line, with the command's name in front.
+// Status 0 is success, 1 failure, 2 wrong usage, and 128+N means signal N. Only
+// cmd/ imports this package.
 package cli
 
 import (

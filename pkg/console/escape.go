@@ -1,5 +1,5 @@
-// Package console joins a VM's console with the user's terminal: raw mode and
-// its end, the escape sequence, and the pseudo-terminal that the VMM gets.
+// Package console connects a VM's console to the user's terminal. It owns raw
+// mode, the escape sequence, and the pseudo-terminal that the VMM gets.
 //
 // It is the only package that changes terminal modes. It imports nothing of
 // nixvf.

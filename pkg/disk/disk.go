@@ -1,10 +1,10 @@
 // Package disk makes root disk images for virtual machines: raw, sparse files
-// that hold an ext4 file system or nothing at all. The file system is written
-// by go-diskfs, so no other program and no root privilege is needed.
+// that hold an ext4 file system or nothing at all. go-diskfs writes the file
+// system, so no other program and no root privilege is needed.
 //
-// It owns how an image comes into being: whole or not at all, and never over
-// something that is already there. Where an image belongs and whether a VM is
-// using it is the caller's business; nothing of nixvf is imported here.
+// It makes an image completely or not at all, and never over an existing file.
+// The caller decides where an image belongs and whether a VM uses it. The package
+// imports nothing of nixvf.
 package disk
 
 import (

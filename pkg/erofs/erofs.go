@@ -1,11 +1,11 @@
-// Package erofs writes file systems in EROFS, Linux's read-only format: a tree
-// whose files are opened one at a time, when their turn comes, so that neither
-// memory nor open files grow with what is in them. The kernel documentation
-// (filesystems/erofs.rst) describes the format; this is its plain form, without
-// compression and without extended attributes, which Linux 5.4 and newer mounts.
+// Package erofs writes file systems in EROFS, Linux's read-only format. It opens
+// one file at a time, so the number of files and their size do not matter for
+// memory and descriptors. The kernel documentation (filesystems/erofs.rst)
+// describes the format. This package writes its plain form, without compression
+// and extended attributes, which Linux 5.4 and newer mounts.
 //
-// It owns the format. What the tree is made of, where the image lies and that it
-// is there whole are the caller's business; nothing of nixvf is imported here.
+// The caller decides what is in the tree and where the image is, and makes sure
+// that it is complete. The package imports nothing of nixvf.
 package erofs
 
 import (

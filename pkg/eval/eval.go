@@ -1,10 +1,10 @@
-// Package eval turns a flake's NixOS configuration into a boot document: it
-// has nix evaluate and build the system, makes the registration of its
-// closure, and protects both from garbage collection.
+// Package eval turns a flake's NixOS configuration into a boot document. It has
+// nix evaluate and build the system, makes the registration of its closure, and
+// protects both from garbage collection.
 //
-// It owns the order of these steps and the sentences about what went wrong.
-// How nix is run is package nix's, the Nix code package nixos's, the
-// document's shape package bootdoc's.
+// It owns the order of these steps and the messages about failures. Package nix
+// runs nix, package nixos holds the Nix code, and package bootdoc defines the
+// document.
 package eval
 
 import (

@@ -1,7 +1,7 @@
 // Package exchange owns what the host puts into a directory that a guest may
-// write to. Root in the guest is an attacker there: it can put a link to any
-// file of the host's in the place of any name. So no name in such a directory is
-// ever followed to outside of it, and none that is there is written to.
+// write to. Root in the guest is an attacker there: it can replace any name by a
+// link to any file of the host. So this package follows no name out of the
+// directory, and writes to no existing file.
 //
 // It runs nix-store through package nix, and writes nothing else.
 package exchange

@@ -1,7 +1,7 @@
-// Package expand expands the shell fragments that NixOS allows in paths of a
-// VM: "$TMPDIR"/xchg, "${SHARED_DIR:-$TMPDIR/xchg}", ~/images/a.raw. No shell
-// runs: command and process substitution are errors, and so is a variable that
-// is not set and has no default.
+// Package expand expands the shell syntax that NixOS allows in paths of a VM:
+// "$TMPDIR"/xchg, "${SHARED_DIR:-$TMPDIR/xchg}", ~/images/a.raw. No shell runs.
+// Command and process substitution are errors, and so is an unset variable
+// without a default.
 //
 // It imports nothing of nixvf.
 package expand

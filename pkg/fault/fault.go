@@ -1,8 +1,8 @@
-// Package fault adds to errors what a command line needs of them: a hint that
-// tells the user what to do next, and an exit status where 1 is not right.
+// Package fault adds to errors what a command line needs: a hint that tells the
+// user what to do next, and an exit status other than 1.
 //
-// It owns no text of its own and prints nothing; package cli reads the hints
-// and statuses off at the very end. It imports nothing of nixvf.
+// It has no messages of its own and prints nothing; package cli reads the hints
+// and statuses when the command ends. It imports nothing of nixvf.
 package fault
 
 import (

@@ -1,7 +1,6 @@
-// Package identity tells processes apart over time: a process id is given to
-// another process sooner or later, a process id and the moment when the process
-// started are not. A process keeps its identity when it executes another
-// program.
+// Package identity tells processes apart. A process id is used again sooner or
+// later; a process id together with the start time of its process is not. A
+// process keeps its identity when it executes another program.
 //
 // It imports nothing of nixvf.
 package identity

@@ -1,10 +1,9 @@
-// Package instance knows the VMs that have a state directory on this host: which
-// there are, what state each is in, and which one a user means. It asks a VM to
-// stop, waits for its end and reads its logs.
+// Package instance knows the VMs that have a state directory on this host. It
+// lists them, tells the state of each, and finds the one that a user names. It
+// asks a VM to stop, waits for its end and reads its logs.
 //
-// There is no daemon that could be asked: locks and files say it all. A lock
-// that a process holds says that the VM runs; what else is known of it is in its
-// [Record].
+// There is no daemon to ask: locks and files hold everything. A lock that a
+// process holds means that the VM runs; its [Record] holds the rest.
 package instance
 
 import (

@@ -1,9 +1,9 @@
 // Package launchdoc owns the launch document: what nixvf-args prints and
-// nixvf-boot reads. It holds vfkit's command line and what must be there
-// before that can run.
+// nixvf-boot reads. It holds vfkit's command line, and what must exist before it
+// runs.
 //
-// It owns the document's keys and checks and its four formats; what the
-// arguments mean is package vfkit's. It touches no file and no environment.
+// It owns the document's keys, checks and four formats. Package vfkit knows what
+// the arguments mean. It touches no file and no environment.
 package launchdoc
 
 import (

@@ -1,8 +1,8 @@
-// Package lease finds a guest's address among the leases that macOS's DHCP
-// server has given out: vfkit's NAT is macOS's own, and nothing else tells.
+// Package lease finds a guest's address in the leases of macOS's DHCP server.
+// vfkit's NAT is macOS's own, and there is no other way to learn the address.
 //
-// macOS's bootpd(8) keeps them in /var/db/dhcpd_leases. This package gets the
-// file's content and opens nothing; it imports nothing of nixvf.
+// macOS's bootpd(8) keeps the leases in /var/db/dhcpd_leases. This package gets
+// the file's content and opens nothing; it imports nothing of nixvf.
 package lease
 
 import (

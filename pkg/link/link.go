@@ -1,13 +1,12 @@
-// Package link joins the two processes of a VM: its supervisor, which runs it,
-// and a client, which is the shell's job and has the terminal. The supervisor is
-// in a session of its own, where no signal of the terminal or of a process group
-// reaches it. Over the link it gets the signals that came to the client, and it
-// notices when the client is gone. To put the VM in the background, the
-// supervisor releases the link.
+// Package link connects the two processes of a VM: its supervisor, which runs it,
+// and a client, which is the shell's job and has the terminal. The supervisor has
+// a session of its own, so no signal of the terminal or of a process group reaches
+// it. Over the link it gets the client's signals, and it notices when the client
+// is gone. To put the VM in the background, the supervisor releases the link.
 //
-// The link is a Unix socket: to the supervisor go signal numbers, a byte each;
-// to the client go reports, a line of JSON each. A client that comes later brings
-// its terminal along as a file descriptor (unix(7), SCM_RIGHTS). This package
+// The link is a Unix socket. The supervisor gets signal numbers, one byte each;
+// the client gets reports, one line of JSON each. A client that attaches later
+// sends its terminal as a file descriptor (unix(7), SCM_RIGHTS). This package
 // imports nothing of nixvf.
 package link
 

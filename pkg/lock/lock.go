@@ -1,10 +1,9 @@
-// Package lock owns the locks that say who is using what: files that hold the
-// owner's identity and are locked by flock(2) for as long as the owner, or a
-// process that inherited the lock from it, lives. A file that nobody locks means
-// nothing, whatever it holds.
+// Package lock owns the locks that say who uses what. A lock is a file that holds
+// its owner's identity. flock(2) keeps it locked as long as the owner lives, or a
+// process that inherited the lock. The content of an unlocked file means nothing.
 //
-// A disk image is locked by a file that is named after it, never itself: macOS
-// locks the images of running VMs, and a lock of ours would be in the way.
+// The lock of a disk image is a file named after the image, not the image itself:
+// macOS locks the images of running VMs, and our lock would conflict with that.
 package lock
 
 import (

@@ -1,10 +1,10 @@
-// Package network is the network between a guest and the host that nixvf-boot
-// runs itself, where a VMM's own NAT is not enough: ports of the host lead to
-// the guest, and a restricted guest reaches nothing but what is forwarded.
+// Package network is the network between guest and host that nixvf-boot runs
+// itself, where the VMM's own NAT is not enough. Ports of the host lead to the
+// guest, and a restricted guest can use forwarded ports only.
 //
-// It owns a TCP/IP stack in user space (gvisor, through gvisor-tap-vsock) that
+// It owns a TCP/IP stack in user space (gvisor, through gvisor-tap-vsock), which
 // is the guest's gateway, and the sockets through which a VMM passes frames to
-// it. It starts no process and knows no VMM but by its kind of socket.
+// it. It starts no process. Of a VMM it knows only the kind of socket.
 package network
 
 import (

@@ -1,9 +1,9 @@
-// Package nix runs the nix commands that nixvf needs and reads what they
-// print. What they say on stderr goes to the user untouched, so a failure is
-// explained by nix itself and an error of this package only says which command
-// failed ([Explained] tells such errors apart).
+// Package nix runs the nix commands that nixvf needs and reads their output.
+// Their stderr goes to the user unchanged: nix itself explains a failure, and an
+// error of this package only names the command that failed ([Explained] tells
+// such errors apart).
 //
-// It knows stores, derivations and flake references, nothing of NixOS.
+// It knows stores, derivations and flake references, but not NixOS.
 package nix
 
 import (

@@ -1,9 +1,9 @@
-// Package nixos owns what nixvf says in the Nix language: the wrapper flake
-// that nixvf-eval evaluates, and the NixOS module that makes a configuration
-// bootable by nixvf. Both are plain .nix files, embedded.
+// Package nixos owns nixvf's code in the Nix language: the wrapper flake that
+// nixvf-eval evaluates, and the NixOS module that makes a configuration bootable
+// by nixvf. Both are plain .nix files, embedded.
 //
-// It writes them to a directory and knows nothing of how nix is run. It
-// imports nothing of nixvf.
+// It writes them to a directory and does not run nix. It imports nothing of
+// nixvf.
 package nixos
 
 import (

@@ -1,5 +1,5 @@
-// Package pipe tells when nobody reads a pipe any more, to one who has nothing to
-// write and would not find out. It imports nothing of nixvf.
+// Package pipe tells a process that writes nothing when its pipe has lost its
+// reader. It imports nothing of nixvf.
 package pipe
 
 import (

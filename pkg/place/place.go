@@ -1,10 +1,10 @@
 // Package place owns where nixvf keeps things: a VM's id, its state directory
-// and what lies in it, the cache, and the root disk's path. Every stage asks
-// here, so that they agree without a word passed between them.
+// and the files in it, the cache, and the path of the root disk. Every stage asks
+// this package, so the stages agree.
 //
-// It computes paths and creates nothing; the one thing that it looks at is what
-// lies where the root disk is to be. It knows the boot document's settings but
-// not what later stages make of them.
+// It computes paths and creates nothing. It looks only at what exists where the
+// root disk belongs. It knows the boot document's settings, but not what later
+// stages make of them.
 package place
 
 import (

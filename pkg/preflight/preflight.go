@@ -1,9 +1,8 @@
-// Package preflight looks at a host before any VM does: whether what nixvf
-// needs is there, and what would go wrong. It owns the findings and what to do
-// about each.
+// Package preflight checks a host before a VM runs: whether it has what nixvf
+// needs, and what would go wrong. It owns the findings and the advice about each.
 //
-// All that it knows of the host comes through [Host], so that the rules for
-// macOS are tested on Linux. It changes nothing.
+// It sees the host only through [Host], so that the rules for macOS can be tested
+// on Linux. It changes nothing.
 package preflight
 
 import (

@@ -1,10 +1,10 @@
-// Package qemu owns the way from vfkit's command line to QEMU's: one flake
-// boots on macOS under vfkit and on Linux under QEMU, with the same devices in
-// the same order.
+// Package qemu translates vfkit's command line into QEMU's, so that one flake
+// boots on macOS under vfkit and on Linux under QEMU, with the same devices in the
+// same order.
 //
-// It computes command lines and speaks QEMU's control protocol over a
-// connection that it is given; it starts no process and opens no file. What
-// QEMU cannot do is an error in a sentence.
+// It computes command lines, and speaks QEMU's control protocol over a connection
+// that it is given. It starts no process and opens no file. What QEMU cannot do is
+// an error.
 package qemu
 
 import (

@@ -1,6 +1,6 @@
-// Package rootdisk owns what nixvf-disk does beyond making an image: finding
-// out from a boot document which root disk its VM wants, making it only if
-// nothing is there, and growing it only while no VM uses it.
+// Package rootdisk owns what nixvf-disk does beyond making an image. It finds in
+// a boot document which root disk the VM needs, makes it only if there is none,
+// and grows it only while no VM uses it.
 package rootdisk
 
 import (

@@ -1,12 +1,11 @@
 // Package roots keeps the store paths of running VMs from garbage collection.
 //
-// Each VM has a directory of links beside those that nixvf-eval makes, named by
-// the identity of the process that runs it: ID/roots/PID-START. The links are
-// indirect roots, made by nix-store, since only a daemon may write to
-// /nix/var/nix/gcroots. The roots of VMs that are gone go at the next start of
-// any VM.
+// Each VM has a directory of links beside those of nixvf-eval, named after the
+// identity of the process that runs it: ID/roots/PID-START. The links are indirect
+// roots. nix-store makes them, since only a daemon may write to
+// /nix/var/nix/gcroots. The start of any VM removes the roots of ended VMs.
 //
-// It knows nothing of documents and VMMs.
+// It does not know documents and VMMs.
 package roots
 
 import (

@@ -1,12 +1,12 @@
-// Package sockets owns the directory in which a VM's sockets lie, and the way
-// to connect to one. The directory is one that no other user of the host can
-// have made: the VM's run directory, or, where the path of that is too long for
-// a socket or holds characters that vfkit takes for a URL's, one in the user's
-// own runtime directory, or else one with a name that nobody can guess. The
-// VM's state directory records which, and that it is the VM's own: a copy of a
-// state directory is another VM.
+// Package sockets owns the directory of a VM's sockets, and how to connect to one.
+// No other user of the host can have made that directory. It is the VM's run
+// directory; if that path is too long for a socket, or contains characters that
+// vfkit reads as part of a URL, it is in the user's runtime directory, or else has
+// a name that nobody can guess. The VM's state directory records which directory
+// it is, and that it belongs to this VM: a copy of a state directory is another
+// VM.
 //
-// It imports package place alone, which knows the state directory.
+// It imports only package place, which knows the state directory.
 package sockets
 
 import (

@@ -1,9 +1,9 @@
-// Package ssh owns how the user's own ssh program gets into a guest: the keys of
-// both ends, which are made for one run of a VM, and the options that make ssh use
-// them. The guest's end is package nixos's.
+// Package ssh owns how the user's ssh program gets into a guest: the keys of both
+// ends, made for one run of a VM, and the options that make ssh use them. The
+// guest's end is in package nixos.
 //
-// It speaks no ssh and starts no process. Where the VM's directories are is package
-// place's.
+// It speaks no ssh and starts no process. Package place knows the VM's
+// directories.
 package ssh
 
 import (

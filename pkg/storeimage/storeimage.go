@@ -1,10 +1,10 @@
 // Package storeimage makes images of store paths: EROFS file systems that hold a
-// closure and nothing else of the host's store, as a store of their own. A VM
-// attaches one read-only in the place of the shared store.
+// closure as a store of its own. A VM attaches one read-only instead of the shared
+// store, and sees nothing else of the host's store.
 //
-// What is in an image depends on the store paths alone: files and directories
-// belong to root, have a store's modes and times, and the names that Nix knows
-// them by, also where the host stores mangled ones (package casehack).
+// The content of an image depends only on the store paths. Files and directories
+// belong to root and have the modes and times of a store. They have the names that
+// Nix knows, even where the host's store has changed them (package casehack).
 package storeimage
 
 import (

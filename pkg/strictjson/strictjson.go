@@ -1,11 +1,11 @@
-// Package strictjson reads fields out of a JSON object and reports everything
-// that is wrong with it at once, each error naming its key.
+// Package strictjson reads fields from a JSON object and reports all errors at
+// once, each with its key.
 //
-// It owns the rules that every nixvf document shares: one object, bounded in
-// size and depth, no key twice, no value of another type than asked for, no
-// control characters in strings. Unknown keys are left alone. It builds on
-// gjson, which by itself reads the first keys of a truncated document and
-// turns a string into the number 0. It imports nothing of nixvf.
+// It owns the rules of all nixvf documents: one object of limited size and depth,
+// no duplicate key, no value of a wrong type, no control characters in strings.
+// Unknown keys are left alone. It uses gjson, which by itself reads the first keys
+// of a truncated document and turns a string into the number 0. It imports nothing
+// of nixvf.
 package strictjson
 
 import (

@@ -1,10 +1,9 @@
-// Package vfkit owns the way from a boot document to vfkit's command line, and
-// back from a command line to its meaning.
+// Package vfkit turns a boot document into vfkit's command line, and parses such a
+// command line.
 //
-// vfkit's own packages do both halves of the syntax: pkg/config writes and
-// parses devices, pkg/cmdline declares the flags. What this package prints has
-// therefore passed the very parser that will read it. It starts no process and
-// creates no file.
+// vfkit's own packages handle the syntax: pkg/config writes and parses devices,
+// pkg/cmdline declares the flags. So the parser that will read a command line has
+// checked it already. The package starts no process and creates no file.
 package vfkit
 
 import (

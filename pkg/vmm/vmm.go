@@ -1,9 +1,10 @@
-// Package vmm owns what a virtual machine monitor (VMM) is to nixvf: the programs
-// that can run a VM, what they differ in, how each is given a command line of
-// vfkit's, and how it is talked to while the VM runs.
+// Package vmm owns the virtual machine monitors (VMMs) that can run a VM: how they
+// differ, how each gets a command line of vfkit's, and how to control each while
+// the VM runs.
 //
-// To add one, write a file with a type that is a VMM, and put a line into kinds.
-// The package starts no VM: its caller starts what Command and Helpers return.
+// To add one, write a file with a type that implements VMM, and add a line to
+// kinds. The package starts no VM: its caller starts what Command and Helpers
+// return.
 package vmm
 
 import (

@@ -1,5 +1,5 @@
-// Package vsock leads Unix sockets to vsock ports of a guest, as vfkit does by
-// itself: on Linux programs find them without knowing the guest's number.
+// Package vsock connects Unix sockets on Linux to vsock ports of a guest, as vfkit
+// does by itself. Programs need not know the guest's vsock number.
 package vsock
 
 import (

@@ -1,10 +1,10 @@
-// Package worktree tells the states of a git work tree apart, so that what was
-// said about one holds for as long as the tree is in it. It goes by content, not
-// by times: the commit, git's index, git's configuration, and each tracked file
-// as it is in the work tree. That is what Nix makes a flake of, with changes that
-// are not committed or without. A file that git does not know, Nix does not see.
+// Package worktree tells the states of a git work tree apart, so that a result is
+// valid as long as the tree stays in the state it was made for. It looks at
+// content, not at times: the commit, git's index, git's configuration, and each
+// tracked file in the work tree. Nix makes a flake of the same files, with or
+// without uncommitted changes. Nix does not see a file that git does not track.
 //
-// It reads git's files itself, which takes less than a start of git, and changes
+// It reads git's files itself, which is faster than starting git, and changes
 // nothing. It imports nothing of nixvf.
 package worktree
 
