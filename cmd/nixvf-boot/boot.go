@@ -137,16 +137,21 @@ func (b *bootCommand) waitsFor(doc *launchdoc.Document, c boot.Config) (string, 
 // again is this command once more, as the supervisor of the document's VM. One that
 // starts in the background has nothing to print on stdout.
 func again(document []byte, detached bool) *exec.Cmd {
-	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
-	cmd := exec.Command(self, append(os.Args[1:len(os.Args):len(os.Args)], "--supervise")...)
+	cmd := self(append(os.Args[1:len(os.Args):len(os.Args)], "--supervise")...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(document), os.Stdout, os.Stderr
 	if detached {
 		cmd.Stdout = nil
 	}
 	return cmd
+}
+
+// self is this program once more.
+func self(args ...string) *exec.Cmd {
+	path, err := os.Executable()
+	if err != nil {
+		path = os.Args[0]
+	}
+	return exec.Command(path, args...)
 }
 
 // outcome is a VM's exit status as an error for package cli.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -149,7 +148,11 @@ func awaitReady(ctx context.Context, c boot.Config, word string) error {
 		if err != nil {
 			return err
 		}
-		state, err := systemState(ctx, program, vm)
+		args, err := boot.SSHArguments(vm.Place(), "root")
+		if err != nil {
+			return err
+		}
+		state := systemState(ctx, program, args)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -157,21 +160,16 @@ func awaitReady(ctx context.Context, c boot.Config, word string) error {
 			return nil
 		case state == "maintenance":
 			return fault.Hint(fmt.Errorf("%s is in emergency mode", vm.ID), "nixvf-boot ssh %s", vm.ID)
-		case err != nil && state == "":
-			time.Sleep(200 * time.Millisecond) // it does not answer yet
+		default: // it does not answer yet, or is still starting
+			time.Sleep(200 * time.Millisecond)
 		}
 	}
 }
 
-// systemState asks the guest's systemd, once that has an answer.
-func systemState(ctx context.Context, program string, vm instance.VM) (string, error) {
-	args, err := boot.SSHArguments(vm.Place(), "root")
-	if err != nil {
-		return "", err
-	}
-	var out bytes.Buffer
+// systemState asks the guest's systemd, once that has an answer. It is "" without
+// one.
+func systemState(ctx context.Context, program string, args []string) string {
 	cmd := exec.CommandContext(ctx, program, append(args, "systemctl", "is-system-running", "--wait")...)
-	cmd.Stdout = &out
-	err = cmd.Run()
-	return strings.TrimSpace(out.String()), err
+	out, _ := cmd.Output() // its status says whether the state is a good one
+	return string(bytes.TrimSpace(out))
 }

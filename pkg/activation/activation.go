@@ -46,14 +46,21 @@ func Read(data []byte) (*bootdoc.Document, []string, error) {
 // Check reports what makes the switch impossible.
 func (s Switch) Check() error {
 	vm := s.VM
-	if _, err := os.Lstat(vm.Place().StoreImage()); err == nil {
+	if s.StoreIsImage() {
 		err := fmt.Errorf("%s: its store is an image, which holds its own system alone", vm.ID)
-		return fault.Hint(err, "the VM's next start has an image of the new system")
+		return fault.Hint(err, "the VM's next start has an image of the new system; --reboot does that")
 	}
 	if vm.System != "" && s.System.System != "" && vm.System != s.System.System {
 		return fmt.Errorf("%s: it is a VM for %s, and the system is for %s", vm.ID, vm.System, s.System.System)
 	}
 	return roots.Check(s.paths())
+}
+
+// StoreIsImage reports whether the VM sees an image of its own system and not the
+// host's store.
+func (s Switch) StoreIsImage() bool {
+	_, err := os.Lstat(s.VM.Place().StoreImage())
+	return err == nil
 }
 
 // paths are the store paths that the system needs.

@@ -44,6 +44,16 @@ type Config struct {
 	Say, Warn   func(format string, args ...any)
 }
 
+// Check reports what would keep the VM of a document from starting, as Run does
+// before it makes or starts anything. The VM may run.
+func Check(ctx context.Context, doc *launchdoc.Document, c Config) error {
+	m, err := newMachine(ctx, doc, c)
+	if err != nil {
+		return err
+	}
+	return m.check(ctx)
+}
+
 // DryRun returns, as shell commands, what Run would execute. Nothing is
 // created, and only the programs themselves are looked for.
 func DryRun(ctx context.Context, doc *launchdoc.Document, c Config) ([]byte, error) {

@@ -37,5 +37,8 @@ done
 # nixvf-eval | nixvf-args | nixvf-boot, with the last one in this shell's place: signals reach it, the
 # others end when it does not read any more, and the status is its own. It starts nothing when an
 # earlier one has failed.
-[ -z "$switch" ] || exec nixvf-boot switch "${args[@]}" < <(nixvf-eval "$flake" "$@")
+case $switch" ${args[*]} " in
+  1*' --reboot '*) exec nixvf-boot switch "${args[@]}" < <(nixvf-eval "$flake" "$@" | nixvf-args) ;;
+  1*) exec nixvf-boot switch "${args[@]}" < <(nixvf-eval "$flake" "$@") ;;
+esac
 exec nixvf-boot < <(nixvf-eval "${eval[@]}" "$flake" "$@" | nixvf-args "${args[@]}")
