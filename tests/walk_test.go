@@ -41,7 +41,7 @@ func newWalker(t *testing.T) walker {
 		w.limits = append(w.limits, number(t, limit))
 	}
 	if os.Getenv("NIXVF_BENCH_STORE") == "private" { // so that little else is there to collect
-		w.walks = append(slices.Clone(w.walks), "nix-store --gc")
+		w.walks = append(slices.Clone(w.walks), "nix-collect-garbage")
 	}
 	return w
 }

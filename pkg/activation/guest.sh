@@ -117,8 +117,9 @@ repair() {
 activate() {
   PATH=$PATH:/run/current-system/sw/bin # whatever root's shell has made of it
   registration=${3-}
-  # A name that was looked up before it existed stays missing for as long as the kernel remembers that.
-  echo 3 >/proc/sys/vm/drop_caches
+  # A name that was looked up before it existed stays missing for as long as the kernel remembers that. What files hold it
+  # may remember.
+  echo 2 >/proc/sys/vm/drop_caches
   if [ -n "$registration" ] && ! [ -r "$registration" ]; then
     registration=$share/${registration#/nix/store/}
   fi
