@@ -59,6 +59,12 @@ let
       ExecStart=-udevadm trigger --action=add --subsystem-match=tty --sysname-match=hvc*
     '';
   };
+  # An emulated guest on a busy host is slow.
+  patient = ''
+    [Manager]
+    DefaultTimeoutStartSec=900
+    DefaultDeviceTimeoutSec=900
+  '';
   inInitrd = fs: lib.elem "x-initrd.mount" fs.options;
 
   stage1 = tree "stage-1" (
@@ -91,10 +97,8 @@ let
         ExecStartPre=-/bin/sh -c '{ journalctl -b -o cat --no-pager _PID=1 -p notice; systemctl list-jobs --no-pager; } >/dev/hvc0'
       '';
       "system.conf".text = ''
-        [Manager]
+        ${patient}
         DefaultEnvironment=PATH=/bin:/sbin
-        DefaultTimeoutStartSec=900
-        DefaultDeviceTimeoutSec=900
         ManagerEnvironment=PATH=/bin:/sbin SYSTEMD_SYSROOT_FSTAB=/etc/sysroot-fstab
       '';
       "sysroot-fstab".text = fstab inInitrd;
@@ -154,6 +158,7 @@ let
         [Unit]
         DefaultDependencies=false
       '';
+      "system.conf".text = patient;
       "once".text = builtins.concatStringsSep "" (map (name: "${name}.service\n") oneshots);
       "running".text = builtins.concatStringsSep "" (
         map (name: "${name}.service\n") (
