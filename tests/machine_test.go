@@ -219,9 +219,9 @@ func TestNoConflict(t *testing.T) {
 		expr := fmt.Sprintf(`let
 			nixpkgs = builtins.getFlake "%s";
 			all = ((import %s/samples/flake.nix).outputs { inherit nixpkgs; }).nixosConfigurations;
-		in builtins.mapAttrs (name: import %s/test/conflicts.nix nixpkgs.lib) {
-			inherit (all) "topLevel-%s";
-		}`, s.nixpkgs, s.dir, s.dir, strings.Join(s.releases, `" "topLevel-`))
+		in nixpkgs.lib.genAttrs [ "%s" ] (release:
+			import %s/test/conflicts.nix nixpkgs.lib all."topLevel-${release}" all."plain-${release}")`,
+			s.nixpkgs, s.dir, strings.Join(s.releases, `" "`), s.dir)
 		var releases map[string]struct{ Options, Plainly, MkDefault, MkForce []string }
 		if err := json.Unmarshal(nix(t, "eval", "--json", "--impure", "--expr", expr), &releases); err != nil {
 			t.Fatal(err)

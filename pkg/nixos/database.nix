@@ -10,7 +10,7 @@
 
 let
   cfg = config.virtualisation;
-  inherit (import ./priorities.nix { inherit lib; }) mkNixvfOverride mkUnit;
+  inherit (import ./priorities.nix { inherit lib; }) mkGuest mkNixvfOverride mkUnit;
 
   layerOnDisk = cfg.writableStore or false && !cfg.writableStoreUseTmpfs;
   database = if layerOnDisk && cfg.diskImage != null then "kept" else "fresh";
@@ -63,6 +63,11 @@ in
       script = mkNixvfOverride ''
         # nixvf-nix-database has loaded it
       '';
+      # As qemu-vm.nix has them, so plainly that a configuration could not say anything else.
+      restartIfChanged = mkGuest false;
+      unitConfig.DefaultDependencies = mkGuest false;
+      serviceConfig.Type = mkGuest "oneshot";
+      serviceConfig.RemainAfterExit = mkGuest true;
     };
   };
 }

@@ -1,8 +1,8 @@
 # Whether a configuration can set each option that nixvf's module sets, or that
 # qemu-vm.nix sets for the VM, to another value: nixos is a configuration with the
-# module in it. Returns the names of the options, and those whose evaluation fails,
-# for each way to set them.
-lib: nixos:
+# module in it, and machine the same one without. Returns the names of the options, and
+# those whose evaluation fails, for each way to set them.
+lib: nixos: machine:
 let
   inherit (builtins)
     concatMap
@@ -45,7 +45,7 @@ let
       let
         here = set.${name};
         sub = path ++ [ name ];
-        settings = concatMap other (ours sub here);
+        settings = concatMap (other here.type) (ours sub here);
       in
       if name == "_module" || !(isNamed name) || !(isAttrs here) then
         [ ]
@@ -58,27 +58,79 @@ let
         leaves sub here
     ) (builtins.attrNames set);
 
+  # The values of the enumerations that a type takes.
+  choices =
+    type:
+    type.functor.payload.values or [ ] ++ concatMap choices (builtins.attrValues (type.nestedTypes or { }));
+
+  # Another value than a scalar one, which the option's type takes; fits says whether what it lies in does too.
+  otherScalar =
+    fits: type: value:
+    let
+      candidates =
+        if isBool value then
+          [ (!value) ]
+        else if isInt value then
+          [
+            (value + 1)
+            (value - 1)
+          ]
+        else
+          [
+            "other"
+            "/other"
+            "other.service"
+            "simple"
+            "no"
+          ]
+          ++ choices type;
+      taken = filter (v: v != value && fits v) candidates;
+    in
+    if taken == [ ] then
+      throw "no other value than ${builtins.toJSON value} is known"
+    else
+      builtins.head taken;
+
+  # The type of what is in a value of a type: under a name, or in a list.
+  below =
+    type: name:
+    let
+      nested = type.nestedTypes or { };
+      options = (type.getSubOptions or (_: { })) [ ];
+    in
+    if type.name or "" == "nullOr" then
+      below nested.elemType name
+    else if type.name or "" != "submodule" then
+      nested.elemType or { }
+    else
+      options.${name}.type or (below (nested.freeformType or { }) name);
+
   # Other values than a value, as many as it has scalars in it; none for what has no other.
-  other =
-    value:
-    if isBool value then
-      [ (!value) ]
-    else if isInt value then
-      [ (value + 1) ]
-    else if isString value then
-      [ "other" ]
+  other = type: otherIn (takes type) type;
+  takes = type: type.check or (_: true);
+  otherIn =
+    fits: type: value:
+    let
+      inner = name: put: otherIn (v: takes (below type name) v && fits (put v)) (below type name);
+    in
+    if isBool value || isInt value || isString value then
+      [ (otherScalar fits type value) ]
     else if value == null then
       [ ]
     else if isList value then
-      [ (map (v: if isString v then "other" else v) value) ]
+      [
+        (map (v: if isString v then builtins.head (inner "" (v: [ v ]) v) else v) value)
+      ]
     else if value._type or null == "if" then
-      concatMap other (lib.optional value.condition value.content)
+      concatMap (otherIn fits type) (lib.optional value.condition value.content)
     else if value._type or null == "merge" then
-      concatMap other value.contents
+      concatMap (otherIn fits type) value.contents
     else if value ? _type then
-      other value.content
+      otherIn fits type value.content
     else if isAttrs value && !(value ? outPath) then
-      concatMap (name: map (v: { ${name} = v; }) (other value.${name})) (builtins.attrNames value)
+      concatMap (
+        name: map (v: { ${name} = v; }) (inner name (v: { ${name} = v; }) value.${name})
+      ) (builtins.attrNames value)
     else
       [ ];
 
@@ -97,20 +149,41 @@ let
     else
       true;
 
+  # The same of what a setting sets of a value. What else is in it has other reasons to fail: a whole system is in
+  # system.build, with its assertions.
+  evaluatedAt =
+    setting: value:
+    if
+      isAttrs setting && isAttrs value && builtins.all (name: value ? ${name}) (builtins.attrNames setting)
+    then
+      builtins.all (name: evaluatedAt setting.${name} value.${name}) (builtins.attrNames setting)
+    else
+      evaluated value;
+
   found = leaves [ ] nixos.options;
+  set = how: leaf: map (setting: lib.setAttrByPath leaf.path (mark how setting)) leaf.settings;
+  fails =
+    leaf: changed: setting:
+    !(tryEval (evaluatedAt setting (lib.attrByPath leaf.path null changed.config))).success;
+  # What fails without our files too is no matter of theirs; nor is what fails only beside all the others, where it
+  # was some feature that another setting has switched on.
+  failsByUs =
+    how: leaf: changed:
+    let
+      alone = nixos: nixos.extendModules { modules = set how leaf; };
+      isOthers = lib.attrByPath leaf.path null machine.options != null;
+    in
+    builtins.any (
+      s: fails leaf changed s && fails leaf (alone nixos) s && !(isOthers && fails leaf (alone machine) s)
+    ) leaf.settings;
   failsWith =
     how:
     let
-      set = leaf: map (setting: lib.setAttrByPath leaf.path (mark how setting)) leaf.settings;
-      changed = nixos.extendModules { modules = concatMap set found; };
-      fails =
-        leaf:
-        let
-          value = lib.attrByPath leaf.path null changed.config;
-        in
-        !(tryEval (evaluated value)).success;
+      changed = nixos.extendModules { modules = concatMap (set how) found; };
     in
-    map (leaf: lib.concatStringsSep "." leaf.path) (filter fails found);
+    map (leaf: lib.concatStringsSep "." leaf.path) (
+      filter (leaf: failsByUs how leaf changed) found
+    );
 in
 {
   options = map (leaf: lib.concatStringsSep "." leaf.path) found;

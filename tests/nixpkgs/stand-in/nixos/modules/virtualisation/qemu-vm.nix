@@ -236,6 +236,10 @@ in
     services.timesyncd.enable = false;
     systemd.services.register-nix-paths = {
       wantedBy = [ "sysinit.target" ];
+      restartIfChanged = false;
+      unitConfig.DefaultDependencies = false;
+      serviceConfig.Type = "oneshot";
+      serviceConfig.RemainAfterExit = true;
       script = "nix-store --load-db";
     };
     services.qemuGuest.enable = cfg.qemu.guestAgent.enable;
