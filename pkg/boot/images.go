@@ -10,9 +10,9 @@ import (
 	"github.com/crc-org/vfkit/pkg/config"
 	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
-	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/shell"
 )
 
 // images returns the VM's disk images, whatever device each is on.
@@ -58,12 +58,8 @@ func (m *machine) saySmaller() {
 		if err != nil || !info.Mode().IsRegular() || info.Size() >= d.Size {
 			continue
 		}
-		path, err := syntax.Quote(d.Path, syntax.LangPOSIX)
-		if err != nil {
-			path = "PATH"
-		}
 		m.Say("disk: %s has %s, but the VM should have %s: stop the VM and run nixvf-disk --grow %dM %s",
-			d.Path, units.BytesSize(float64(info.Size())), units.BytesSize(float64(d.Size)), d.Size>>20, path)
+			d.Path, units.BytesSize(float64(info.Size())), units.BytesSize(float64(d.Size)), d.Size>>20, shell.Word(d.Path))
 	}
 }
 

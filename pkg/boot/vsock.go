@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/crc-org/vfkit/pkg/config"
-	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nixvf/nixvf/pkg/launchdoc"
+	"github.com/nixvf/nixvf/pkg/shell"
 	"github.com/nixvf/nixvf/pkg/ssh"
 )
 
@@ -84,20 +84,12 @@ func isSocket(path string) bool {
 // reach returns the command that uses a port's socket: ssh's for its port, in
 // which a shell reads ProxyCommand once more.
 func reach(d *config.VirtioVsock, name string) string {
-	connect := "nc -U " + quoted(d.SocketURL)
+	connect := "nc -U " + shell.Word(d.SocketURL)
 	if d.Port != sshPort {
 		return connect
 	}
 	if name == "" {
 		name = "vm"
 	}
-	return fmt.Sprintf("ssh -o ProxyCommand=%s root@%s", quoted(connect), quoted(name))
-}
-
-// quoted is text as a word of a shell.
-func quoted(text string) string {
-	if word, err := syntax.Quote(text, syntax.LangPOSIX); err == nil {
-		return word
-	}
-	return text // no path that is in use holds NUL
+	return fmt.Sprintf("ssh -o ProxyCommand=%s root@%s", shell.Word(connect), shell.Word(name))
 }

@@ -3,6 +3,7 @@ package bootdoc
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"path"
 	"regexp"
@@ -251,13 +252,23 @@ func readVirtualisation(o *strictjson.Object, name string) Virtualisation {
 	return v
 }
 
-// macPattern is a hardware address of one card, not of a group (IEEE 802).
-var macPattern = regexp.MustCompile(`^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$`)
+// ParseMAC reads the hardware address of a network card: six bytes in hexadecimal.
+// A group address is refused: no card may have one (IEEE 802, lowest bit of the
+// first byte).
+func ParseMAC(text string) (net.HardwareAddr, error) {
+	addr, err := net.ParseMAC(text)
+	if err != nil || len(addr) != 6 || addr[0]&1 == 1 {
+		return nil, fmt.Errorf("%q is not a MAC address of one card, such as 52:54:00:12:34:56", text)
+	}
+	return addr, nil
+}
 
 func readNixvf(o *strictjson.Object) Nixvf {
 	n := Nixvf{MAC: o.String("mac", ""), Console: o.String("console", ""), Nested: o.Bool("nested", false), Clock: o.Bool("clock", false)}
-	if n.MAC != "" && !macPattern.MatchString(n.MAC) {
-		o.Errorf("mac", "%q is not a MAC address of one card, such as 52:54:00:12:34:56", n.MAC)
+	if n.MAC != "" {
+		if _, err := ParseMAC(n.MAC); err != nil {
+			o.Errorf("mac", "%v", err)
+		}
 	}
 	for _, port := range o.Ints("vsock", 1, 1<<32-2) { // the next one is the wildcard, vsock(7)
 		n.Vsock = append(n.Vsock, int(port))

@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"mvdan.cc/sh/v3/syntax"
-
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/nix"
+	"github.com/nixvf/nixvf/pkg/shell"
 )
 
 // answer is what the wrapper flake says (package nixos, wrapper.nix).
@@ -97,10 +96,7 @@ func argument(flake, name string) string {
 	if !strings.ContainsAny(arg, ` "'$`) {
 		return arg
 	}
-	if quoted, err := syntax.Quote(arg, syntax.LangPOSIX); err == nil {
-		return quoted
-	}
-	return arg
+	return shell.Word(arg)
 }
 
 // list is names for a message, in quotes where they need some.

@@ -2,8 +2,9 @@ package launchdoc
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/nixvf/nixvf/pkg/shell"
 )
 
 // Names of the formats that [Document.Render] knows.
@@ -60,20 +61,8 @@ func Command(argv []string) ([]byte, error) {
 		default:
 			b.WriteString(" ")
 		}
-		b.WriteString(quote(a))
+		b.WriteString(shell.Word(a))
 	}
 	b.WriteString("\n")
 	return []byte(b.String()), nil
-}
-
-// plain matches what no shell takes for syntax, wherever it stands.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
-
-// quote returns a as a word of a POSIX shell. Other than the quoting of
-// mvdan.cc/sh, it has no character that it must refuse.
-func quote(a string) string {
-	if plain.MatchString(a) {
-		return a
-	}
-	return "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 }

@@ -17,10 +17,9 @@ import (
 	"syscall"
 	"time"
 
-	"mvdan.cc/sh/v3/syntax"
-
 	"github.com/nixvf/nixvf/pkg/cache"
 	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/shell"
 )
 
 // Nix is an installation of Nix.
@@ -139,15 +138,7 @@ func (n *Nix) trace(program string, args []string) {
 	if n.log.Trace == nil {
 		return
 	}
-	line := filepath.Base(program)
-	for _, arg := range args {
-		quoted, err := syntax.Quote(arg, syntax.LangPOSIX)
-		if err != nil {
-			quoted = fmt.Sprintf("%q", arg)
-		}
-		line += " " + quoted
-	}
-	n.log.Trace(line)
+	n.log.Trace(filepath.Base(program) + " " + shell.Words(args))
 }
 
 // verb is the first argument that says what a command does, for messages.

@@ -6,11 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"mvdan.cc/sh/v3/syntax"
-
 	"github.com/nixvf/nixvf/pkg/bootdoc"
 	"github.com/nixvf/nixvf/pkg/expand"
 	"github.com/nixvf/nixvf/pkg/fault"
+	"github.com/nixvf/nixvf/pkg/shell"
 )
 
 // Disk returns the absolute path of the VM's root disk, "" when the VM has
@@ -39,9 +38,9 @@ func (h Host) Disk(vm VM, diskImage *string, flag string) (path string, warnings
 	}
 	switch {
 	case h.isQcow2(path):
-		err = convert(origin, path, path+".converted")
+		err = qcow2Error(origin, path, path+".converted")
 	case !h.Exists(path) && h.isQcow2(named):
-		err = convert(origin, named, path)
+		err = qcow2Error(origin, named, path)
 	}
 	if flake := h.copiedWith(path); flake != "" {
 		warnings = append(warnings, fmt.Sprintf("%s: %s lies in a flake outside of git: "+
@@ -67,15 +66,10 @@ func (h Host) isQcow2(path string) bool {
 	return string(magic[:n]) == qcow2Magic
 }
 
-// convert is the error for an image that would have to be converted first.
-func convert(origin, from, to string) error {
+// qcow2Error is the error for an image that has to be converted first.
+func qcow2Error(origin, from, to string) error {
 	err := fmt.Errorf("%s: %q is a qcow2 image, and vfkit reads only raw images", origin, from)
-	a, err1 := syntax.Quote(from, syntax.LangPOSIX)
-	b, err2 := syntax.Quote(to, syntax.LangPOSIX)
-	if err1 != nil || err2 != nil {
-		return err
-	}
-	return fault.Hint(err, "qemu-img convert -O raw %s %s converts it", a, b)
+	return fault.Hint(err, "qemu-img convert -O raw %s %s converts it", shell.Word(from), shell.Word(to))
 }
 
 // copiedWith returns the directory of the flake that path lies in, if Nix
@@ -140,5 +134,17 @@ func (h Host) KeepsTMPDIR() bool {
 // finds it (qemu-vm.nix, rootFilesystemLabel).
 const RootLabel = "nixos"
 
-// DiskBytes returns the size of the root disk in bytes.
-func DiskBytes(v bootdoc.Virtualisation) int64 { return int64(v.DiskSize) << 20 }
+// Image is what a root disk is made as.
+type Image struct {
+	Size  int64  // in bytes
+	Label string // of its ext4 file system; "" for an empty image
+}
+
+// RootImage returns what the root disk of a VM with these settings is made as.
+func RootImage(v bootdoc.Virtualisation) Image {
+	image := Image{Size: int64(v.DiskSize) << 20}
+	if v.UseDefaultFilesystems {
+		image.Label = RootLabel
+	}
+	return image
+}

@@ -33,9 +33,10 @@ func Of(doc *bootdoc.Document, host place.Host, id string) (Root, []string, erro
 	}
 	v := doc.Virtualisation
 	path, warnings, err := host.Disk(vm, v.DiskImage, "")
-	spec := disk.Spec{Size: place.DiskBytes(v), Format: disk.None}
-	if v.UseDefaultFilesystems {
-		spec.Format, spec.Label = disk.Ext4, place.RootLabel
+	image := place.RootImage(v)
+	spec := disk.Spec{Size: image.Size, Format: disk.None}
+	if image.Label != "" {
+		spec.Format, spec.Label = disk.Ext4, image.Label
 	}
 	return Root{Path: path, Spec: spec, home: vm.Dir}, warnings, err
 }

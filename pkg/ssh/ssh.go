@@ -13,11 +13,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"golang.org/x/crypto/ssh"
-	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/shell"
 )
 
 const (
@@ -90,13 +91,12 @@ type Option struct{ Key, Value string }
 // Options are what ssh needs to get into a VM that runs, as a user of the guest's.
 // self is the path of nixvf-boot.
 func Options(vm place.VM, user, self string) ([]Option, error) {
-	connect, err := syntax.Quote(self, syntax.LangPOSIX)
-	if err != nil {
-		return nil, fmt.Errorf("ssh: %w", err)
+	if strings.ContainsFunc(self, unicode.IsControl) { // a line of a configuration ends there
+		return nil, fmt.Errorf("ssh: the path of nixvf-boot, %q, contains a control character", self)
 	}
 	return []Option{
 		{"User", user},
-		{"ProxyCommand", escape(connect) + " ssh-connect " + vm.ID},
+		{"ProxyCommand", escape(shell.Word(self)) + " ssh-connect " + vm.ID},
 		{"IdentityFile", quote(filepath.Join(dir(vm), "key"))},
 		{"IdentitiesOnly", "yes"},
 		{"IdentityAgent", "none"},
@@ -123,11 +123,7 @@ func quote(path string) string { return `"` + escape(path) + `"` }
 func Words(command []string) []string {
 	words := make([]string, len(command))
 	for i, word := range command {
-		quoted, err := syntax.Quote(word, syntax.LangPOSIX)
-		if err != nil { // it knows no way for what cannot be printed
-			quoted = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
-		words[i] = quoted
+		words[i] = shell.Word(word)
 	}
 	return words
 }

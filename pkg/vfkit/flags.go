@@ -103,15 +103,11 @@ func (m *MiB) UnmarshalText(text []byte) error {
 // MAC is the hardware address of a network card.
 type MAC net.HardwareAddr
 
-// UnmarshalText reads six bytes in hexadecimal. A group address is refused: no
-// card may have one (IEEE 802, lowest bit of the first byte).
+// UnmarshalText reads it as [bootdoc.ParseMAC] does.
 func (m *MAC) UnmarshalText(text []byte) error {
-	addr, err := net.ParseMAC(string(text))
-	if err != nil || len(addr) != 6 || addr[0]&1 == 1 {
-		return fmt.Errorf("%q is not a MAC address of one card, such as 52:54:00:12:34:56", text)
-	}
+	addr, err := bootdoc.ParseMAC(string(text))
 	*m = MAC(addr)
-	return nil
+	return err
 }
 
 // Port is a vsock port of the guest.

@@ -27,9 +27,10 @@ func (b *builder) disks() {
 	path := b.rootImage()
 	if path != "" {
 		b.noComma("virtualisation.diskImage", path)
-		root := launchdoc.Disk{Path: path, Size: place.DiskBytes(v), Format: launchdoc.FormatNone, Temporary: b.Ephemeral}
-		if v.UseDefaultFilesystems {
-			root.Format, root.FSLabel = launchdoc.FormatExt4, place.RootLabel
+		image := place.RootImage(v)
+		root := launchdoc.Disk{Path: path, Size: image.Size, Format: launchdoc.FormatNone, Temporary: b.Ephemeral}
+		if image.Label != "" {
+			root.Format, root.FSLabel = launchdoc.FormatExt4, image.Label
 		}
 		b.disk(root, rootSerial)
 	}
