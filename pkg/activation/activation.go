@@ -43,7 +43,7 @@ func Read(data []byte) (*bootdoc.Document, []string, error) {
 	return doc, warnings, err
 }
 
-// Check reports what makes the switch impossible.
+// Check returns an error about what makes the switch impossible.
 func (s Switch) Check() error {
 	vm := s.VM
 	if s.StoreIsImage() {

@@ -44,7 +44,7 @@ type Config struct {
 	Say, Warn   func(format string, args ...any)
 }
 
-// Check reports what would keep the VM of a document from starting, as Run does
+// Check returns an error about what would keep the VM of a document from starting, as Run does
 // before it makes or starts anything. The VM may run.
 func Check(ctx context.Context, doc *launchdoc.Document, c Config) error {
 	m, err := newMachine(ctx, doc, c)
@@ -130,7 +130,7 @@ func Run(ctx context.Context, doc *launchdoc.Document, c Config) (status int, er
 	if err != nil {
 		return 1, err
 	}
-	if err := errors.Join(m.takeDisks(locks), m.shares.unchanged(), m.seeShares(), m.checkNames()); err != nil {
+	if err := errors.Join(m.takeDisks(locks), m.shares.checkUnchanged(), m.seeShares(), m.checkNames()); err != nil {
 		return 1, err
 	}
 	m.saySmaller()

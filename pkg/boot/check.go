@@ -24,7 +24,7 @@ func (m *machine) check(ctx context.Context) error {
 	go func() { vmmErr <- m.vmm.Check(ctx) }()
 	var errs []error
 	if linux, ok := m.vm.Bootloader.(*config.LinuxBootloader); ok {
-		errs = append(errs, m.checkKernel(linux.VmlinuzPath), usable("initrd", linux.InitrdPath), m.checkMemory(linux))
+		errs = append(errs, m.checkKernel(linux.VmlinuzPath), checkUsable("initrd", linux.InitrdPath), m.checkMemory(linux))
 	}
 	for _, device := range m.vm.Devices {
 		if d, ok := device.(*config.VirtioFs); ok {
@@ -38,13 +38,13 @@ func (m *machine) check(ctx context.Context) error {
 		errs = append(errs, m.checkImage(d))
 	}
 	for _, f := range m.doc.Files {
-		errs = append(errs, usable("files", f.From))
+		errs = append(errs, checkUsable("files", f.From))
 	}
 	errs = append(errs, m.checkCredentials(), m.checkInput(), m.vmm.CheckPlan(), m.checkWrites(), m.checkStore(), m.checkNames(), <-vmmErr)
 	return errors.Join(errs...)
 }
 
-// checkShare reports a share whose directory is missing and not about to be
+// checkShare returns an error for a share whose directory is missing and not about to be
 // made.
 func (m *machine) checkShare(d *config.VirtioFs) error {
 	for _, dir := range m.doc.Directories {
@@ -66,7 +66,7 @@ func (m *machine) checkShare(d *config.VirtioFs) error {
 	return nil
 }
 
-// checkLog reports a console log whose directory is missing. The VM's own
+// checkLog returns an error for a console log whose directory is missing. The VM's own
 // state directory will be there.
 func (m *machine) checkLog(path string) error {
 	if filepath.Dir(path) == m.place.Dir {

@@ -22,7 +22,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
-// wantsSupervisor reports whether a process of its own shall run the VM: one that
+// wantsSupervisor reports whether a process of its own is to run the VM: one that
 // goes to the background, now or when the user at the terminal says so.
 func (c Config) wantsSupervisor(doc *launchdoc.Document) bool {
 	if c.Client != nil || c.Detach {

@@ -203,7 +203,7 @@ func (c *guestConsole) enter(err error) {
 	if err != nil {
 		c.note("warning: terminal: %v", err)
 	}
-	c.resize() // what the guest draws anew for it is for this terminal
+	c.resize() // the guest redraws for this terminal
 	keys := c.terminal.Keys()
 	if keys == nil {
 		return
@@ -246,7 +246,7 @@ func (c *guestConsole) command(what console.Command) {
 func (c *guestConsole) resize() {
 	if c.terminal != nil {
 		c.pty.Resize(c.terminal)
-		_ = c.process.Signal(syscall.SIGWINCH) // who does not care ignores it
+		_ = c.process.Signal(syscall.SIGWINCH) // a VMM that has no use for it ignores it
 	}
 }
 

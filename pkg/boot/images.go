@@ -31,7 +31,7 @@ func (m *machine) images() []config.DiskStorageConfig {
 	return images
 }
 
-// checkImage reports a disk image that the VMM could not open. A missing one
+// checkImage returns an error for a disk image that the VMM could not open. A missing one
 // must be among those that the document says how to make.
 func (m *machine) checkImage(d config.DiskStorageConfig) error {
 	want := uint32(unix.R_OK | unix.W_OK)

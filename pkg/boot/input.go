@@ -18,7 +18,7 @@ func isStdin(info fs.FileInfo) bool {
 	return err == nil && os.SameFile(info, stdin)
 }
 
-// checkInput reports an input file that cannot be read.
+// checkInput returns an error for an input file that cannot be read.
 func (m *machine) checkInput() error {
 	switch info, err := os.Stat(m.InputFile); {
 	case m.InputFile == "":

@@ -27,7 +27,7 @@ func (m *machine) guestSystem() string {
 	return vmm.HostSystem()
 }
 
-// checkKernel reports a kernel that the VMM could not start. For arm64 that is
+// checkKernel returns an error for a kernel that the VMM could not start. For arm64 that is
 // anything but an uncompressed Image: Apple's Virtualization.framework unpacks
 // nothing.
 func (m *machine) checkKernel(path string) error {

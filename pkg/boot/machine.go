@@ -21,7 +21,7 @@ import (
 )
 
 // machine is a VM on its way: the document, what its argv means, and the VMM
-// that shall run it.
+// that is to run it.
 type machine struct {
 	Config
 	doc     *launchdoc.Document

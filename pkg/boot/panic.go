@@ -12,18 +12,18 @@ const (
 	// the last.
 	panicSilence = 2 * time.Second
 	// answerTime is how long a guest that was asked to shut down may take to show
-	// that it lives. A kernel with panic=5 starts anew after that.
+	// that it lives. A kernel with panic=5 restarts after that.
 	answerTime = 2 * time.Second
 	// outputDelay is how long the console's output may be on its way to us.
 	outputDelay = 100 * time.Millisecond
-	// silentRestarts is how often a guest may start anew without printing
+	// silentRestarts is how often a guest may restart without printing
 	// anything, each time within silentRun.
 	silentRestarts = 3
 	silentRun      = time.Minute
 )
 
-// alarm tells of a guest that has panicked and is of no use any more: it would
-// wait with a core at 100 %, or start anew to panic again, for ever. Its channel
+// alarm reports a guest that has panicked for good: it would wait with a core at
+// 100 %, or restart and panic again, for ever. Its channel
 // has room for one: the first ends the VM.
 type alarm struct{ panics chan panicked }
 
@@ -74,9 +74,8 @@ func (s *session) afterPanic() error {
 	return s.panicked.err
 }
 
-// watchRestarts looks at each restart of the guest, where the VMM tells. One
-// that follows upon a panic, or upon nothing at all again and again, would not
-// be the last.
+// watchRestarts looks at each restart of the guest, if the VMM reports them. After a
+// panic, or after several restarts without output, the guest would restart for ever.
 func (s *session) watchRestarts() {
 	var silent int
 	var written uint64

@@ -15,7 +15,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/storeimage"
 )
 
-// made remembers what this run created and shall remove, in order.
+// made remembers what this run created and has to remove, in order.
 type made struct {
 	entries []entry
 	tree    []func() error // which remove directories of our own, last

@@ -32,9 +32,9 @@ func openRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
-// usable returns an error for a file that is not there or not a regular one that
+// checkUsable returns an error for a file that is not there or not a regular one that
 // can be read.
-func usable(what, path string) error {
+func checkUsable(what, path string) error {
 	f, err := openRegular(path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)

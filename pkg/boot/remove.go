@@ -33,14 +33,14 @@ func Remove(vm place.VM, disks string, uid int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if err := unusedDisks(vm, disks); err != nil {
+	if err := checkUnusedDisks(vm, disks); err != nil {
 		return err
 	}
 	return removeState(vm, uid)
 }
 
-// unusedDisks reports an image in a VM's directory on which a VM runs.
-func unusedDisks(vm place.VM, disks string) error {
+// checkUnusedDisks returns an error for an image in a VM's directory on which a VM runs.
+func checkUnusedDisks(vm place.VM, disks string) error {
 	entries, err := os.ReadDir(vm.Dir)
 	if err != nil {
 		return err

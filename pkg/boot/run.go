@@ -37,7 +37,7 @@ type session struct {
 	failed   chan *child.Process // a helper that ended first
 	logs     []*os.File
 	stalled  atomic.Bool  // the guest is paused for want of room for a disk
-	restarts atomic.Int32 // how often the guest has started anew
+	restarts atomic.Int32 // how often the guest has restarted
 	forced   int          // the exit status when it was ended by force, else 0
 	refused  sync.Once    // the VMM does not ask the guest to stop, and that is said
 	started  time.Time

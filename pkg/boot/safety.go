@@ -128,7 +128,7 @@ func pathUp(at, dir string) []string {
 	}
 }
 
-// whyWritable says why this user can write to a directory, "" when he cannot,
+// whyWritable says why this user can write to a directory, "" when it cannot,
 // or it is not there.
 func (m *machine) whyWritable(dir string) string {
 	info, err := os.Stat(dir)

@@ -51,17 +51,17 @@ func TestSharesStay(t *testing.T) {
 		d := &config.VirtioFs{SharedDir: path, DirectorySharingConfig: config.DirectorySharingConfig{MountTag: "x"}}
 		must(m.checkShare(d))
 	}
-	must(m.shares.unchanged())
+	must(m.shares.checkUnchanged())
 
 	must(os.Remove(link))
 	must(os.Symlink(other, link))
-	err := m.shares.unchanged()
+	err := m.shares.checkUnchanged()
 	if err == nil || !strings.Contains(err.Error(), "share "+link+": replaced since") || strings.Contains(err.Error(), share) {
 		t.Errorf("a link that leads elsewhere: %v", err)
 	}
 	must(os.Rename(share, share+".old"))
 	must(os.Symlink("/", share))
-	if err := m.shares.unchanged(); err == nil || !strings.Contains(err.Error(), "share "+share+": replaced") {
+	if err := m.shares.checkUnchanged(); err == nil || !strings.Contains(err.Error(), "share "+share+": replaced") {
 		t.Errorf("a link in a directory's place: %v", err)
 	}
 }

@@ -19,9 +19,9 @@ import (
 // seen are the shared directories as they were when they were checked.
 type seen map[string]fs.FileInfo
 
-// unchanged reports a shared directory that has been replaced since, perhaps by
+// checkUnchanged returns an error for a shared directory that has been replaced since, perhaps by
 // a link to somewhere else.
-func (s seen) unchanged() error {
+func (s seen) checkUnchanged() error {
 	var errs []error
 	for path, before := range s {
 		now, err := os.Stat(path)
@@ -88,8 +88,8 @@ func (s *session) checkServed(p *child.Process, h vmm.Helper, log *os.File) {
 	}
 }
 
-// nextLook is how long to wait for the next look at a helper, which follows at
-// once upon one that has something open.
+// nextLook is how long to wait for the next look at a helper. It follows at once
+// if the helper has something open.
 func nextLook(pause time.Duration, open bool) time.Duration {
 	if open {
 		return pollServed

@@ -62,7 +62,7 @@ func (m *machine) openShared(path string, flag int) (*os.File, error) {
 	return f, err
 }
 
-// checkSharedLog reports a console's log that the VMM itself opens, through any
+// checkSharedLog returns an error for a console's log that the VMM itself opens, through any
 // link of the guest's.
 func (m *machine) checkSharedLog(path string) error {
 	share, _, _ := m.sharedPart(path)

@@ -166,7 +166,7 @@ func (s *session) pullPlug() {
 	s.process.End()
 }
 
-// helperFailed reports a helper that ended. When the VM ends, its helpers end
+// helperFailed returns an error for a helper that ended. When the VM ends, its helpers end
 // by themselves, perhaps first; and a VMM that cannot start says more itself.
 func (s *session) helperFailed(h *child.Process) error {
 	select {

@@ -344,7 +344,7 @@ func ReadCredentials(o *strictjson.Object) map[string]string {
 // (credential_name_valid), but for spaces and names that begin with a dot.
 var credentialPattern = regexp.MustCompile(`^[!-~]*$`)
 
-// CheckCredential reports a name that no credential of the user's can have. Those
+// CheckCredential returns an error for a name that no credential of the user's can have. Those
 // that begin with "nixvf." are nixvf's own.
 func CheckCredential(name string) error {
 	switch {
@@ -357,7 +357,7 @@ func CheckCredential(name string) error {
 	return nil
 }
 
-// CheckTag reports a mount tag that virtio-fs cannot carry (1 to 36 bytes of
+// CheckTag returns an error for a mount tag that virtio-fs cannot carry (1 to 36 bytes of
 // text) or that vfkit cannot parse (a comma).
 func CheckTag(tag string) error {
 	switch {
@@ -375,7 +375,7 @@ func CheckTag(tag string) error {
 // (virtio 1.2, 5.2.6: VIRTIO_BLK_ID_BYTES).
 const maxSerial = 20
 
-// CheckSerial reports a serial number of a disk that a guest cannot see whole, or
+// CheckSerial returns an error for a serial number of a disk that a guest cannot see whole, or
 // that vfkit cannot parse.
 func CheckSerial(serial string) error {
 	unprintable := func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }
@@ -421,7 +421,7 @@ func readAddress(o *strictjson.Object, key string) Address {
 	return Address{Address: address, Port: int(a.Int("port", 0, 1, 65535))}
 }
 
-// CheckIP reports an address that is neither empty nor an IP address.
+// CheckIP returns an error for an address that is neither empty nor an IP address.
 func CheckIP(address string) error {
 	if ip, err := netip.ParseAddr(address); address != "" && (err != nil || ip.Zone() != "") {
 		return fmt.Errorf("%q is not an IP address", address)

@@ -79,7 +79,7 @@ func Parse(list []byte) ([]Name, error) {
 	return names, nil
 }
 
-// check reports a name that cannot be a mangled one in a store path.
+// check returns an error for a name that cannot be a mangled one in a store path.
 func (n Name) check() error {
 	stored, real := strings.Split(n.Stored, "/"), strings.Split(n.Real, "/")
 	if len(stored) < 2 || len(stored) != len(real) || stored[0] != real[0] {

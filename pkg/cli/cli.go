@@ -114,7 +114,7 @@ func (t *Tool) parse(about string, grammar any, args []string) (done bool, err e
 	return false, checkValues(given)
 }
 
-// checkValues reports a flag or an argument with an empty value, which comes
+// checkValues returns an error for a flag or an argument with an empty value, which comes
 // from a variable that is not set and is not what the user means.
 func checkValues(given *kong.Context) error {
 	for _, p := range given.Path {

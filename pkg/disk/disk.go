@@ -149,7 +149,7 @@ func Place(ctx context.Context, path string, fill func(f *os.File) error) error 
 
 func place(ctx context.Context, path string, fill func(f *os.File) error) error {
 	sweep(path)
-	if err := absent(path); err != nil {
+	if err := checkAbsent(path); err != nil {
 		return err
 	}
 	tmp, err := newTemporary(path)
@@ -166,8 +166,8 @@ func place(ctx context.Context, path string, fill func(f *os.File) error) error 
 	return tmp.place(path)
 }
 
-// absent returns an error that says what is at path, or nil if nothing is.
-func absent(path string) error {
+// checkAbsent returns an error that says what is at path, or nil if nothing is.
+func checkAbsent(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

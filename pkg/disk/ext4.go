@@ -68,7 +68,7 @@ func format(storage *sparse, size int64, spec Spec) error {
 			ext4.WithFeatureLargeSubdirectoryCount(true), // dir_nlink
 			ext4.WithFeatureLargeInodes(true),            // extra_isize
 			// go-diskfs gets resize_inode right for blocks of 1 KiB only.
-			// Without, the kernel resizes by the way of meta_bg.
+			// Without it the kernel resizes with meta_bg.
 			ext4.WithFeatureReservedGDTBlocksForExpansion(false),
 		},
 		DefaultMountOpts: []ext4.MountOpt{ // those of mke2fs.conf(5)

@@ -19,7 +19,7 @@ func ParseSize(s string) (int64, error) {
 		return 0, fmt.Errorf("size %q: must be a number with an optional unit, like 20G or 512M", s)
 	}
 	size, err := units.RAMInBytes(s)
-	// What does not fit into an int64 comes back as its smallest or largest
+	// What does not fit in an int64 comes back as its smallest or largest
 	// value, depending on the machine.
 	if err != nil || size < 0 || size >= 1<<60 {
 		return 0, fmt.Errorf("size %q: too large", s)

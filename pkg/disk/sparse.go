@@ -32,7 +32,7 @@ func newSparse(ctx context.Context, f *os.File) *sparse {
 	return &sparse{File: f, ctx: ctx, written: map[int64]bool{}, report: func(int64) {}}
 }
 
-// Sys is not suitable, lest go-diskfs flushes the file each time it likes.
+// Sys returns no file: with one go-diskfs would flush it often.
 func (s *sparse) Sys() (*os.File, error) { return nil, backend.ErrNotSuitable }
 
 func (s *sparse) Writable() (backend.WritableFile, error) { return s, nil }

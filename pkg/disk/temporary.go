@@ -67,7 +67,7 @@ func (t *temporary) place(path string) error {
 		err = t.link(path)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		if err := absent(path); err != nil {
+		if err := checkAbsent(path); err != nil {
 			return err
 		}
 		return fs.ErrExist

@@ -100,7 +100,7 @@ func TestRuns(t *testing.T) {
 		{"aarch64-linux", "x86_64-darwin", "the guest is aarch64-linux: this Mac (x86_64-darwin) runs x86_64-linux guests only", `"x86_64-linux"`},
 		{"riscv64-linux", "aarch64-darwin", "the guest is riscv64-linux: this Mac (aarch64-darwin) runs aarch64-linux guests only", `"aarch64-linux"`},
 	} {
-		err := runs(tt.guest, tt.host)
+		err := checkPlatform(tt.guest, tt.host)
 		if line := strings.Join(fault.Lines(err), "\n"); line != tt.line {
 			t.Errorf("%s on %s: %q", tt.guest, tt.host, line)
 		}

@@ -134,7 +134,7 @@ func (e *evaluation) evaluate(ctx context.Context, ref string) error {
 	}
 	flake, err := e.describe(ctx, ref, source)
 	if err != nil {
-		return e.unread(err)
+		return e.readError(err)
 	}
 	if err := e.configure(ctx, flake); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (e *evaluation) ask(ctx context.Context, flake nix.Flake, ref string) error
 // judge says what the user should know of the configuration, and refuses what
 // cannot run on a host of the given platform.
 func (e *evaluation) judge(host string) error {
-	if err := runs(e.answer.System, host); err != nil {
+	if err := checkPlatform(e.answer.System, host); err != nil {
 		return err
 	}
 	if e.Strict && len(e.answer.Warnings) > 0 {
@@ -206,9 +206,9 @@ func (e *evaluation) judge(host string) error {
 	return nil
 }
 
-// runs reports a guest that a Mac cannot run: Virtualization.framework runs
+// checkPlatform returns an error for a guest that a Mac cannot run: Virtualization.framework runs
 // guests of the Mac's own processor. Elsewhere QEMU emulates what it has to.
-func runs(guest, host string) error {
+func checkPlatform(guest, host string) error {
 	arch, mac := strings.CutSuffix(host, "-darwin")
 	if !mac || strings.HasPrefix(guest, arch+"-") {
 		return nil
@@ -290,7 +290,7 @@ func (e *evaluation) realiseAs(ctx context.Context, link string, want nix.Wanted
 	}
 	paths, err := e.nix.Build(ctx, want, link)
 	if err != nil {
-		return nil, e.unbuilt(ctx, err)
+		return nil, e.buildError(ctx, err)
 	}
 	return paths, nil
 }

@@ -18,8 +18,8 @@ func (e *evaluation) what() string {
 	return fmt.Sprintf("configuration %q of flake %s", e.name, e.flake)
 }
 
-// unread is the error for a flake that nix could not read.
-func (e *evaluation) unread(err error) error {
+// readError is the error for a flake that nix could not read.
+func (e *evaluation) readError(err error) error {
 	err = sentence(err, "cannot read flake %s", e.flake)
 	if _, no := directory(e.flake, e.Host.Dir); no == nil && !strings.HasPrefix(e.flake, ".") && !filepath.IsAbs(e.flake) {
 		return fault.Hint(err, "the directory is ./%s", e.flake)
@@ -27,9 +27,9 @@ func (e *evaluation) unread(err error) error {
 	return err
 }
 
-// unbuilt is the error for a system that nix could not build. Where nothing
+// buildError is the error for a system that nix could not build. Where nothing
 // can build for the guest's platform, that is why.
-func (e *evaluation) unbuilt(ctx context.Context, err error) error {
+func (e *evaluation) buildError(ctx context.Context, err error) error {
 	if !nix.Explained(err) {
 		return err
 	}

@@ -30,7 +30,7 @@ func readSystem(toplevel string) (*bootdoc.Document, error) {
 	}
 	doc, err := bootdoc.Bootspec(data)
 	if err != nil {
-		return nil, unfit(path, err)
+		return nil, bootJSONError(path, err)
 	}
 	doc.Toplevel = toplevel
 	for name, file := range map[string]*string{"kernel": &doc.Kernel, "initrd": &doc.Initrd} {
@@ -41,8 +41,8 @@ func readSystem(toplevel string) (*bootdoc.Document, error) {
 	return doc, nil
 }
 
-// unfit is the error for a boot.json that bootdoc found wrong.
-func unfit(path string, err error) error {
+// bootJSONError is the error for a boot.json that bootdoc found wrong.
+func bootJSONError(path string, err error) error {
 	return fault.Hint(fault.Each(path, err), "the system must be built with nixvf's NixOS module and its boot.bootspec.extensions")
 }
 

@@ -56,7 +56,7 @@ func Path(s, dir string, lookup func(string) (string, bool)) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// Check reports what no environment makes right of a path that [Path] expands.
+// Check returns an error about what no environment makes right of a path that [Path] expands.
 func Check(s string) error {
 	_, err := Path(s, "/", func(string) (string, bool) { return "x", true })
 	return err

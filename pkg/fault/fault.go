@@ -53,7 +53,7 @@ func (s status) Error() string {
 	return s.err.Error()
 }
 
-// Exit returns err with the exit status that the process shall end with. A
+// Exit returns err with the exit status that the process ends with. A
 // nil err stays nil.
 func Exit(err error, code int) error {
 	if err == nil {

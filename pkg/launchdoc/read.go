@@ -150,7 +150,7 @@ func paths(o *strictjson.Object, key string) []string {
 	return list
 }
 
-// absolute reports p unless it is an absolute path in its shortest form.
+// absolute notes an error about p unless it is an absolute path in its shortest form.
 func absolute(o *strictjson.Object, key, p string) string {
 	if p != "" && (!path.IsAbs(p) || path.Clean(p) != p) {
 		o.Errorf(key, "%q is not an absolute path in its shortest form", p)

@@ -142,7 +142,7 @@ func TryImage(dir, path string) (*Lock, error) {
 }
 
 // ShareImage takes the lock on the image at path that [Image] takes, but together
-// with others who share it. It waits up to two seconds for who does not.
+// with others who share it. It waits up to two seconds for an owner who does not.
 func ShareImage(dir, path string) (*Lock, error) {
 	name, err := lockOf(dir, path)
 	if err != nil {

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # nixvf-console [login]: for the VM's console, hvc0. The terminal in front of it is
-# an xterm or alike, and knows how large it is: it is asked, and the console gets
+# an xterm or similar, and knows how large it is: it is asked, and the console gets
 # that size. At login nixvf-boot is told first that somebody is there to read a
 # terminal's answers. Fails elsewhere: what a login shell reads is one line, which
 # every shell understands, and sets TERM where this succeeds.

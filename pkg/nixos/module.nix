@@ -1,6 +1,6 @@
 # nixvf's NixOS module: turns what qemu-vm.nix makes of a configuration into a VM
 # whose shares are virtiofs and whose settings nixvf finds in the system's
-# boot.json. It belongs into virtualisation.vmVariant, or into a configuration
+# boot.json. Import it in virtualisation.vmVariant, or in a configuration
 # that only ever is a VM. What is here makes it boot; each other concern has a file.
 {
   config,

@@ -16,10 +16,9 @@ const look = 200 * time.Millisecond
 // AwaitUnread waits until nobody reads the pipe any more, and reports that. It
 // returns false when file is no pipe, and when done is closed before that.
 //
-// Linux tells of a reader's end whatever one waits for (poll(2), POLLERR). macOS
-// waits for nothing where no events are asked for, and tells of the end those who
-// wait for POLLHUP or to write, which is nearly always possible (xnu,
-// bsd/kern/sys_generic.c).
+// Linux reports a lost reader whatever events poll(2) waits for (POLLERR). macOS
+// reports it only for POLLHUP and for writing, and writing is nearly always
+// possible (xnu, bsd/kern/sys_generic.c).
 func AwaitUnread(file *os.File, done <-chan struct{}) bool {
 	info, err := file.Stat()
 	if err != nil || info.Mode()&fs.ModeNamedPipe == 0 {

@@ -120,7 +120,7 @@ func (h Host) Path(vm VM, s string) (string, error) {
 	})
 }
 
-// Check reports what is wrong with a host path of a document whatever the
+// Check returns an error about what is wrong with a host path of a document whatever the
 // environment is.
 func Check(s string) error { return expand.Check(s) }
 

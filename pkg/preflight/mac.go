@@ -146,7 +146,7 @@ func older(a, b string) bool {
 
 // keychain looks at whether macOS can use this user's keys. From macOS 15 on it
 // makes one for some VMs as they start (cirruslabs/tart#1025, #1075), and cannot
-// while the keychain is locked, as it is for who has logged in by ssh alone. In
+// while the keychain is locked, as it is for a user who has logged in only by ssh. In
 // a graphical session it is open, and to ask might show a window.
 func (c *check) keychain() {
 	if session, err := c.Run(c.ctx, "/bin/launchctl", "managername"); err == nil && firstLine(session) == "Aqua" {

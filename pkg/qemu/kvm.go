@@ -23,7 +23,7 @@ func Nests(parameter string) bool {
 	return value == "Y" || value == "1"
 }
 
-// CheckCPU reports a host CPU, in the words of [CPUInfo], on which KVM cannot
+// CheckCPU returns an error for a host CPU, in the words of [CPUInfo], on which KVM cannot
 // run an ordinary guest. On x86 its flags name Intel's VT-x (vmx) or AMD's SVM
 // (svm) where it can. KVM without either is paravirtual: it is found inside
 // other VMs and wants guest kernels that are made for it; under others QEMU

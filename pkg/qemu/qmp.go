@@ -85,7 +85,7 @@ func (m *Monitor) Execute(command string, result any) error {
 	}
 }
 
-// AwaitRestart waits until the guest starts anew by its own doing, as at a
+// AwaitRestart waits until the guest restarts by itself, as at a
 // reboot. The error is that of a QEMU that has ended.
 func (m *Monitor) AwaitRestart() error {
 	for {

@@ -45,7 +45,7 @@ type Share struct {
 	Socket string
 }
 
-// Port is a vsock port of the guest that a socket on the host shall lead to.
+// Port is a vsock port of the guest that a socket on the host leads to.
 type Port struct {
 	Port   uint32
 	Socket string
@@ -56,8 +56,8 @@ type Plan struct {
 	Program  string   // conventional name of the QEMU binary
 	Args     []string // its arguments
 	Monitor  string   // path of the QMP socket
-	Events   string   // path of another one, for who waits for events
-	Trouble  string   // and of one for who waits for trouble with disks
+	Events   string   // path of another one, for events
+	Trouble  string   // and of one for trouble with disks
 	Images   []string // of the disks
 	Shares   []Share
 	CID      uint32 // the guest's vsock number, 0 when it has no port

@@ -65,12 +65,12 @@ func isHvc0(param string) bool { return param == hvc0 || strings.HasPrefix(param
 func (b *builder) moreParams() (params []string) {
 	for _, name := range []string{"QEMU_KERNEL_PARAMS", "NIXVF_KERNEL_PARAMS"} {
 		if value := strings.TrimSpace(b.Host.Env(name)); value != "" {
-			b.fail(field(name, oneLine(value)))
+			b.fail(field(name, checkOneLine(value)))
 			params = append(params, value)
 		}
 	}
 	for _, value := range b.KernelParams {
-		b.fail(field("--kernel-param", oneLine(value)))
+		b.fail(field("--kernel-param", checkOneLine(value)))
 		params = append(params, value)
 	}
 	return params
@@ -84,8 +84,8 @@ func (b *builder) param(key, path string) string {
 	return key + "=" + path
 }
 
-// oneLine reports text that is no part of a command line.
-func oneLine(text string) error {
+// checkOneLine returns an error for text that is no part of a command line.
+func checkOneLine(text string) error {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 		return fmt.Errorf("%q is not one line of text", text)
 	}

@@ -147,7 +147,7 @@ func (v *qemuVMM) Check(ctx context.Context) error {
 
 var qemuVersion = regexp.MustCompile(`QEMU emulator version (\d+)\.`)
 
-// CheckQEMUVersion reports a version that is too old.
+// CheckQEMUVersion returns an error for a version that is too old.
 func CheckQEMUVersion(text string) error {
 	match := qemuVersion.FindStringSubmatch(text)
 	if match == nil {

@@ -129,7 +129,7 @@ func (v *vfkitVMM) checkControl() error {
 	return nil
 }
 
-// checkFree reports a path where vfkit could not make its socket. A socket of
+// checkFree returns an error for a path where vfkit could not make its socket. A socket of
 // this user's at which nobody listens is left by a vfkit that was killed, and
 // about to be removed.
 func checkFree(path string, uid int) error {

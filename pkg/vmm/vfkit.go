@@ -171,7 +171,7 @@ func readVfkitVersion(text string) ([]int, error) {
 	return version, nil
 }
 
-// CheckVfkitVersion reports a version that is too old. A development build is
+// CheckVfkitVersion returns an error for a version that is too old. A development build is
 // trusted.
 func CheckVfkitVersion(text string) error {
 	version, err := readVfkitVersion(text)
@@ -181,7 +181,7 @@ func CheckVfkitVersion(text string) error {
 	return err
 }
 
-// checkNestingVersion reports a version that is too old for a VM in which VMs run.
+// checkNestingVersion returns an error for a version that is too old for a VM in which VMs run.
 func checkNestingVersion(text string) error {
 	if err := CheckVfkitVersion(text); err != nil {
 		return err
