@@ -27,14 +27,16 @@ an unambiguous beginning of it, or the name of its configuration.
 Examples:
 
 	nixvf-eval .#darwinVM | nixvf-args | nixvf-boot
-	nixvf-boot <launch.json
+	nixvf-boot --dry-run <launch.json
 	nixvf-boot --input FILE <launch.json >console.log
 	nixvf-boot --detach <launch.json; nixvf-boot attach darwinVM
-	nixvf-boot list; nixvf-boot stop darwinVM
+	nixvf-boot wait darwinVM --for ready --timeout 5m
+	nixvf-boot list; nixvf-boot log darwinVM
 	nixvf-boot ssh darwinVM; nixvf-boot ssh darwinVM -- uname -a
+	nixvf-boot ssh-config --install; ssh darwinVM.nixvf
 	nixvf-eval .#darwinVM | nixvf-boot switch
 	nixvf-boot hand-over darwinVM ./result
-	nixvf-boot --dry-run <launch.json
+	nixvf-boot stop darwinVM; nixvf-boot remove darwinVM
 	nixvf-boot check
 
 Environment: PATH, to find vfkit, QEMU and virtiofsd; XDG_STATE_HOME,

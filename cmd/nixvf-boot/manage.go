@@ -183,8 +183,8 @@ func (l *logCommand) print(ctx context.Context, vm instance.VM, out io.Writer, l
 }
 
 type removeCommand struct {
-	ID  []string `arg:"" help:"The VMs, by their full ids."`
-	Yes bool     `short:"y" help:"Do not ask for confirmation."`
+	ID  []string `arg:"" help:"The VMs."`
+	Yes bool     `short:"y" help:"Do not ask for confirmation. The VMs are named by their full ids then."`
 }
 
 func (r *removeCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) error {
@@ -192,7 +192,11 @@ func (r *removeCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) err
 	if err != nil {
 		return err
 	}
-	vms, err := each(c, instance.Exactly, r.ID)
+	find := instance.Find
+	if r.Yes {
+		find = instance.Exactly
+	}
+	vms, err := each(c, find, r.ID)
 	if err != nil {
 		return err
 	}

@@ -157,7 +157,7 @@ func Exactly(h place.Host, id string) (VM, error) {
 		return VM{}, err
 	}
 	if !slices.Contains(all, id) {
-		return VM{}, fault.Hint(fmt.Errorf("%s: %w", id, ErrNone), "nixvf-boot list shows which there are, by their whole ids")
+		return VM{}, fault.Hint(fmt.Errorf("%s: %w", id, ErrNone), "nixvf-boot list shows which there are, by their full ids")
 	}
 	return look(h, id)
 }
