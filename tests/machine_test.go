@@ -53,6 +53,7 @@ const realMachineOf = `c: let names = builtins.attrNames; in {
 		zfsScrub = c.services.zfs.autoScrub.enable;
 		zfsSnapshot = c.services.zfs.autoSnapshot.enable;
 		iscsi = c.services.openiscsi.enableAutoLoginOut;
+		nvidia = c.hardware.nvidia-container-toolkit.enable;
 		sanoid = c.services.sanoid.enable;
 		smartd = c.services.smartd.enable;
 		xen = c.virtualisation.xen.enable;

@@ -84,6 +84,8 @@ in
   "services.smartd.enable" = off hardware;
   "services.hddfancontrol.enable" = off hardware;
   "hardware.fancontrol.enable" = off hardware;
+  # It is refused without NVIDIA's driver, which qemu-vm.nix takes from the VM.
+  "hardware.nvidia-container-toolkit.enable" = off hardware;
   "services.thinkfan.enable" = off hardware;
   "services.throttled.enable" = off hardware;
   "services.undervolt.enable" = off hardware;

@@ -301,6 +301,7 @@
             services.zfs.autoScrub.enable = true;
             services.zfs.autoSnapshot.enable = true;
             virtualisation.xen.enable = true;
+            hardware.nvidia-container-toolkit.enable = true;
           }
         ];
         # The same things of file systems that the VM has.

@@ -227,6 +227,7 @@ in
     systemd.sockets = units;
     security.pam.services = free;
     virtualisation.xen.enable = bool false;
+    hardware.nvidia-container-toolkit.enable = bool false;
     users.groups = free;
     users.users = option (types.attrsOf (
       types.submodule {
