@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -132,6 +133,19 @@ func TestCommandImports(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who looks for where things are finds each package.
+func TestPackagesAreDescribed(t *testing.T) {
+	text, err := os.ReadFile("../.github/CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := range edges {
+		if !strings.Contains(string(text), "`"+dir+"`") {
+			t.Errorf("CONTRIBUTING.md does not say what pkg/%s is", dir)
+		}
+	}
 }
 
 // eachFile visits each Go file below root that is no test, whatever system it

@@ -28,6 +28,11 @@ type programs struct {
 	Virtiofsd string `name:"virtiofsd" placeholder:"PATH" help:"Path of virtiofsd, which serves shared directories to QEMU (default: looked up in PATH)."`
 }
 
+// byName returns the paths by the names that package vmm has for the programs.
+func (p programs) byName() vmm.Programs {
+	return vmm.Programs{"vfkit": p.VFKit, "qemu": p.QEMU, "virtiofsd": p.Virtiofsd}
+}
+
 type bootCommand struct {
 	VMM string `name:"vmm" enum:"auto,vfkit,qemu" default:"auto" help:"What runs the VM: auto, vfkit or qemu (default: ${default})."`
 	programs
@@ -75,7 +80,7 @@ func (b *bootCommand) config(t *cli.Tool, verbose bool) (boot.Config, error) {
 	}
 	c := boot.Config{
 		Host: place.Host{Lookup: os.LookupEnv, Dir: dir}, UID: os.Getuid(),
-		VMM: b.VMM, Programs: vmm.Programs{"vfkit": b.VFKit, "qemu": b.QEMU, "virtiofsd": b.Virtiofsd},
+		VMM: b.VMM, Programs: b.byName(),
 		StopTimeout: b.StopTimeout, UnsafeStore: b.UnsafeStore, Verbose: verbose, Address: b.Address, Leases: b.Leases,
 		Rosetta: cmp.Or(b.Rosetta, vmm.RosettaFile), Detach: b.Detach, InputFile: b.Input,
 		Stdout: os.Stdout, Print: t.Print, Say: t.Say, Warn: t.Warn,

@@ -253,7 +253,7 @@ func (f *checkCommand) run(ctx context.Context, t *cli.Tool, c boot.Config) erro
 	if err != nil {
 		return err
 	}
-	findings := preflight.Check(ctx, preflight.This{}, preflight.Programs{VFKit: f.VFKit, QEMU: f.QEMU, Virtiofsd: f.Virtiofsd}, state)
+	findings := preflight.Check(ctx, preflight.This{}, preflight.Programs(f.byName()), state)
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/crc-org/vfkit/pkg/config"
 	"github.com/nixvf/nixvf/pkg/launchdoc"
 )
 
@@ -79,5 +80,36 @@ func TestCopyFile(t *testing.T) {
 	}
 	if err := copyFile(launchdoc.File{From: from, To: to}); !errors.Is(err, os.ErrExist) {
 		t.Errorf("an existing file: %v", err)
+	}
+}
+
+// TestRootDisk: the disk that "list" shows is the root disk, wherever it stands.
+func TestRootDisk(t *testing.T) {
+	disk := func(path, serial string) *config.VirtioBlk {
+		d, err := config.VirtioBlkNew(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.SetDeviceIdentifier(serial)
+		return d
+	}
+	other := disk("/store.img", "nix-store")
+	for _, tt := range []struct {
+		devices []config.VirtioDevice
+		boot    string
+		want    string
+	}{
+		{[]config.VirtioDevice{other, disk("/root.raw", "root")}, "{}", "/root.raw"},
+		{[]config.VirtioDevice{other}, "{}", ""},
+		{[]config.VirtioDevice{disk("/first.raw", ""), other}, "", "/first.raw"}, // by hand
+		{nil, "", ""},
+	} {
+		m := &machine{doc: &launchdoc.Document{}, vm: &config.VirtualMachine{Devices: tt.devices}}
+		if tt.boot != "" {
+			m.doc.Boot = []byte(tt.boot)
+		}
+		if got := m.rootDisk(); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
 	}
 }

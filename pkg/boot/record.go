@@ -3,9 +3,12 @@ package boot
 import (
 	"time"
 
+	"github.com/crc-org/vfkit/pkg/config"
+
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/instance"
 	"github.com/nixvf/nixvf/pkg/lock"
+	"github.com/nixvf/nixvf/pkg/vfkit"
 )
 
 // openRecord begins the record of a run, which others may read.
@@ -18,10 +21,23 @@ func (m *machine) openRecord() {
 		Name: m.doc.Name, System: m.doc.System, VMM: m.kind.Name, MemorySize: int(m.vm.Memory.ToBytes() >> 20), Cores: int(m.vm.Vcpus),
 		ForwardPorts: m.doc.ForwardPorts, Process: self, SSH: m.doc.SSH,
 	}
-	if images := m.images(); len(images) > 0 {
-		m.record.Disk = images[0].ImagePath
-	}
+	m.record.Disk = m.rootDisk()
 	m.keepRecord()
+}
+
+// rootDisk returns the path of the root disk's image, "" without one: the disk with
+// its serial number. Who writes a document by hand need not give it that; there it
+// is the first one.
+func (m *machine) rootDisk() string {
+	for _, d := range config.FilterDevices[*config.VirtioBlk](m.vm) {
+		if d.DeviceIdentifier == vfkit.RootSerial {
+			return d.ImagePath
+		}
+	}
+	if images := m.images(); m.doc.Boot == nil && len(images) > 0 {
+		return images[0].ImagePath
+	}
+	return ""
 }
 
 // closeRecord ends it.

@@ -41,7 +41,7 @@ func TestParseAnswer(t *testing.T) {
 // A path that only a flag makes right is said before the build.
 func TestPathWarnings(t *testing.T) {
 	a, err := parseAnswer([]byte(`{"kind": "system", "name": "vm", "warnings": ["other"], "settings": {
-		"diskImage": "`+"`pwd`"+`/a.raw", "qemu": {"drives": [{"file": "$UNSET/a.raw"}]}, "sharedDirectories": {
+		"diskImage": "`+"`pwd`"+`/a.raw", "credentials": {"key": "$(pwd)/key"}, "nixvf": {"console": "$(pwd)/log"}, "qemu": {"drives": [{"file": "$UNSET/a.raw"}]}, "sharedDirectories": {
 			"home": {"source": "$HOME"}, "project": {"source": "$(pwd)"}, "quoted": {"source": "'open"}}}}`), ".", "vm")
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +51,8 @@ func TestPathWarnings(t *testing.T) {
 		"virtualisation.diskImage: \"`pwd`/a.raw\": command substitution is not allowed: nixvf-args needs --disk FILE",
 		`virtualisation.sharedDirectories.project.source: "$(pwd)": command substitution is not allowed: nixvf-args needs --share project=DIR`,
 		`virtualisation.sharedDirectories.quoted.source: "'open": reached EOF without closing quote ` + "`'`" + `: nixvf-args needs --share quoted=DIR`,
+		`virtualisation.credentials.key: "$(pwd)/key": command substitution is not allowed: nixvf-args needs --credential key=FILE`,
+		`nixvf.console: "$(pwd)/log": command substitution is not allowed: nixvf-args needs --console FILE`,
 	}
 	if !slices.Equal(a.Warnings, want) {
 		t.Errorf("warnings %q", a.Warnings)

@@ -37,16 +37,22 @@ func (a *answer) judgeSettings() error {
 
 // pathWarnings says which paths only a flag of nixvf-args can replace.
 func pathWarnings(v bootdoc.Virtualisation) (warnings []string) {
-	check := func(name, path, flag string) {
+	check := func(option, path, flag string) {
 		if err := place.Check(path); err != nil {
-			warnings = append(warnings, fmt.Sprintf("virtualisation.%s: %v: nixvf-args needs %s", name, err, flag))
+			warnings = append(warnings, fmt.Sprintf("%s: %v: nixvf-args needs %s", option, err, flag))
 		}
 	}
 	if v.DiskImage != nil {
-		check("diskImage", *v.DiskImage, "--disk FILE")
+		check("virtualisation.diskImage", *v.DiskImage, "--disk FILE")
 	}
 	for _, tag := range slices.Sorted(maps.Keys(v.SharedDirectories)) {
-		check("sharedDirectories."+tag+".source", v.SharedDirectories[tag].Source, "--share "+tag+"=DIR")
+		check("virtualisation.sharedDirectories."+tag+".source", v.SharedDirectories[tag].Source, "--share "+tag+"=DIR")
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Credentials)) {
+		check("virtualisation.credentials."+name, v.Credentials[name], "--credential "+name+"=FILE")
+	}
+	if v.Nixvf.Console != "" {
+		check("nixvf.console", v.Nixvf.Console, "--console FILE")
 	}
 	return warnings
 }

@@ -54,8 +54,9 @@ type Finding struct {
 	Fix   string `json:"fix,omitempty"` // what the user can do about it
 }
 
-// Programs are paths that the user has given; "" are found in PATH.
-type Programs struct{ VFKit, QEMU, Virtiofsd string }
+// Programs are the paths of programs that the user has given, by name: "vfkit",
+// "qemu" and "virtiofsd". Others, and "", are found in PATH.
+type Programs map[string]string
 
 // Check looks at everything. state is where VMs' disks will be.
 func Check(ctx context.Context, h Host, p Programs, state string) []Finding {
@@ -63,15 +64,15 @@ func Check(ctx context.Context, h Host, p Programs, state string) []Finding {
 	if system, _ := h.Platform(); system == "darwin" {
 		c.mac()
 		c.macNests()
-		c.vfkit(p.VFKit)
+		c.vfkit(p["vfkit"])
 		c.rosetta()
 		c.keychain()
 		c.firewall()
 		c.routes()
 	} else {
-		c.qemu(p.QEMU)
+		c.qemu(p["qemu"])
 		c.kvm()
-		c.virtiofsd(p.Virtiofsd)
+		c.virtiofsd(p["virtiofsd"])
 	}
 	c.nix()
 	c.store()

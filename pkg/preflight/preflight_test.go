@@ -228,7 +228,7 @@ func TestGiven(t *testing.T) {
 	h := mac()
 	h.programs["/bin/mine --version"] = "vfkit version: v0.6.1\n"
 	h.programs["codesign -d --entitlements - /bin/mine"] = entitlement
-	text := string(Text(Check(context.Background(), h, Programs{VFKit: "mine"}, "/state")))
+	text := string(Text(Check(context.Background(), h, Programs{"vfkit": "mine"}, "/state")))
 	if !strings.Contains(text, "v0.6.1, /bin/mine\n") {
 		t.Error(text)
 	}

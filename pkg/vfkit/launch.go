@@ -156,7 +156,7 @@ func (b *builder) mac() net.HardwareAddr {
 		return MACOf(b.vm.ID)
 	}
 	var mac MAC
-	b.fail(field("virtualisation.nixvf.mac", mac.UnmarshalText([]byte(given))))
+	b.fail(field("nixvf.mac", mac.UnmarshalText([]byte(given))))
 	return net.HardwareAddr(mac)
 }
 
@@ -214,7 +214,7 @@ func (b *builder) graphics() bool { return either(b.GUI, b.boot.Virtualisation.G
 func (b *builder) console() {
 	name, console := "--console", b.Console
 	if console == "" {
-		name, console = "virtualisation.nixvf.console", b.boot.Virtualisation.Nixvf.Console
+		name, console = "nixvf.console", b.boot.Virtualisation.Nixvf.Console
 	}
 	switch console {
 	case "", ConsoleStdio:

@@ -46,7 +46,7 @@ func Outside(boot *bootdoc.Document, o Options) (notes, warnings []string) {
 		l.add(fmt.Sprintf("virtualisation.qemu.drives[%d].file", i), drive.File, "gives the guest the disk %s, writable")
 	}
 	if c := v.Nixvf.Console; o.Console == "" && !slices.Contains([]string{"", ConsoleStdio, ConsolePTY}, c) {
-		l.add("virtualisation.nixvf.console", c, "writes the guest's console to %s")
+		l.add("nixvf.console", c, "writes the guest's console to %s")
 	}
 	return l.notes, l.warnings
 }

@@ -40,7 +40,7 @@ func TestOutside(t *testing.T) {
 			[]string{"virtualisation.qemu.drives[0].file gives the guest the disk /d.raw, writable"},
 			[]string{"virtualisation.qemu.drives[1].file gives the guest the disk /home/ann/.bashrc, writable" + here}},
 		{"console", boot(t, settings(`"nixvf":{"console":"/home/ann/.bashrc"}`)), Options{Host: host()}, nil,
-			[]string{"virtualisation.nixvf.console writes the guest's console to /home/ann/.bashrc" + here}},
+			[]string{"nixvf.console writes the guest's console to /home/ann/.bashrc" + here}},
 		{"console of the user's", boot(t, settings(`"nixvf":{"console":"/home/ann/.bashrc"}`)), Options{Flags: Flags{Console: "stdio"}, Host: host()}, nil, nil},
 		{"console on a terminal", boot(t, settings(`"nixvf":{"console":"pty"}`)), Options{Host: host()}, nil, nil},
 	} {

@@ -17,9 +17,9 @@ import (
 	"github.com/nixvf/nixvf/pkg/place"
 )
 
-// rootSerial is the serial number of the root disk, as in qemu-vm.nix
+// RootSerial is the serial number of the root disk, as in qemu-vm.nix
 // (rootDriveSerialAttr): the guest has it as /dev/disk/by-id/virtio-root.
-const rootSerial = "root"
+const RootSerial = "root"
 
 // disks adds the root disk and the empty ones.
 func (b *builder) disks() {
@@ -32,7 +32,7 @@ func (b *builder) disks() {
 		if image.Label != "" {
 			root.Format, root.FSLabel = launchdoc.FormatExt4, image.Label
 		}
-		b.disk(root, rootSerial)
+		b.disk(root, RootSerial)
 	}
 	for i, empty := range v.EmptyDiskImages {
 		b.disk(launchdoc.Disk{
