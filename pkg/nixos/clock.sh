@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Tells the time to a guest whose host has slept: vfkit does (its --timesync), in the words of QEMU's guest agent, with
 # which it connects once and then says each time when it wakes up:
 #     {"execute": "guest-set-time", "arguments":{"time": NANOSECONDS}}

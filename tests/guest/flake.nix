@@ -61,7 +61,7 @@
         );
 
       initrd = run "initrd" { } ''
-        mkdir -p $out root/bin root/dev root/lib root/proc root/sys root/sysroot
+        mkdir -p $out root/bin root/dev root/lib root/proc root/run root/sys root/sysroot
         cp ${busybox}/busybox root/bin/busybox
         cp -r ${initrdModules} root/lib/modules
         cp -r ${e2fsprogs} root/e2fsprogs
@@ -71,6 +71,7 @@
         cp ${./cmdline} root/cmdline
         cp ${./store-layer.sh} root/store-layer.sh
         cp ${./store-image.sh} root/store-image.sh
+        cp ${./credentials.sh} root/credentials.sh
         cp -r ${fstab} root/fstab
         chmod +x root/init root/bin/setfattr
         cd root
