@@ -18,7 +18,7 @@ copies=$work/copies
 
 isThere() { [ -e "$1" ] || [ -L "$1" ]; }
 
-# ended: no switch goes on. While systemd starts itself anew, it does not say so.
+# ended: no switch is running. systemd does not answer while it re-executes itself.
 ended() {
   case $(systemctl is-active "$unit" 2>/dev/null) in
     inactive | failed | unknown) ;;
@@ -27,7 +27,7 @@ ended() {
 }
 
 watch() {
-  ended || echo 'an earlier switch goes on in the guest: waiting for it' >&2
+  ended || echo 'an earlier switch is still running in the guest: waiting for it' >&2
   until ended; do sleep 0.2; done
   rm -f "$work"/status
   : >"$work"/output
@@ -49,8 +49,8 @@ watch() {
   exit 1
 }
 
-# bring NAME: a garbage collection in the guest hides what it does not know of the host's store. What is hidden can only
-# be there once more.
+# bring NAME: copies a path of the host's store into the guest's own layer. A garbage collection in the guest hides the
+# host's paths that its database does not know, and nothing shows a hidden path again.
 bring() {
   if ! isThere "$share/$1"; then
     echo "/nix/store/$1: the guest cannot see it" >&2
@@ -64,7 +64,7 @@ bring() {
     mv -T /nix/store/.nixvf-switch "$2"' sh "$share/$1" "/nix/store/$1"
 }
 
-# show REGISTRATION: makes all that is registered visible.
+# show REGISTRATION: makes sure that the guest sees every path in it.
 show() {
   [ -n "$1" ] || return 0
   # shellcheck disable=SC2013 # words are wanted; derivations need not be there
@@ -73,14 +73,14 @@ show() {
   done
 }
 
-# register REGISTRATION: Nix in the guest knows the paths then.
+# register REGISTRATION: adds its paths to the guest's Nix database.
 register() {
   [ -n "$1" ] && command -v nix-store >/dev/null || return 0
   NIX_REMOTE=local nix-store --load-db <"$1"
 }
 
-# mend LIST NAME: a Mac stores names that differ in case only as NAME~nix~case~hack~N. A copy of the store path, with
-# the real names, comes over it. LIST is package casehack's; parents come first in it.
+# mend LIST NAME: a Mac stores names that differ only in case as NAME~nix~case~hack~N. This mounts a copy of the store
+# path, with the real names, over it. Package casehack makes LIST, in which parents come first.
 mend() {
   new=$copies/.new
   rm -rf "$new"
@@ -96,11 +96,11 @@ mend() {
     mount --bind "$copies/$2" "/nix/store/$2" && mount -o remount,bind,ro "/nix/store/$2"
 }
 
-# repair LIST, which may be missing: mends what neither stage 1 nor an earlier switch has.
+# repair LIST, which may be missing: mends the paths that neither stage 1 nor an earlier switch has mended.
 # shellcheck disable=SC2094 # the list is only read
 repair() {
   [ -r "$1" ] || return 0
-  # At the end of the guest they stay, as the store does.
+  # They stay mounted at shutdown, as the store does.
   mkdir -p /run/systemd/system/nix-store-.mount.d
   printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/system/nix-store-.mount.d/nixvf-switch.conf
   previous=
@@ -117,8 +117,7 @@ repair() {
 activate() {
   PATH=$PATH:/run/current-system/sw/bin # whatever root's shell has made of it
   registration=${3-}
-  # A name that was looked up before it existed stays missing for as long as the kernel remembers that. What files hold it
-  # may remember.
+  # The kernel remembers names that were looked up before they existed. 2 makes it forget names, but not what files hold.
   echo 2 >/proc/sys/vm/drop_caches
   if [ -n "$registration" ] && ! [ -r "$registration" ]; then
     registration=$share/${registration#/nix/store/}
