@@ -21,7 +21,7 @@ const module = "github.com/nixvf/nixvf/"
 // lies under cmd/ may import all of them.
 var edges = map[string][]string{
 	"accept":     {},
-	"activation": {"bootdoc", "child", "fault", "instance", "lock", "roots", "ssh"},
+	"activation": {"bootdoc", "child", "fault", "instance", "lock", "roots", "ssh", "storeimage"},
 	"boot":       {"accept", "bootdoc", "child", "console", "disk", "fault", "instance", "launchdoc", "lease", "link", "lock", "network", "pipe", "place", "roots", "shell", "sockets", "ssh", "storeimage", "vfkit", "vmm", "vsock"},
 	"bootdoc":    {"strictjson"},
 	"cache":      {},
@@ -32,7 +32,7 @@ var edges = map[string][]string{
 	"disk":       {},
 	"erofs":      {},
 	"eval":       {"bootdoc", "cache", "casehack", "fault", "nix", "nixos", "place", "shell", "worktree"},
-	"exchange":   {"fault", "nix", "place"},
+	"exchange":   {"fault", "nix", "place", "storeimage"},
 	"expand":     {},
 	"fault":      {},
 	"identity":   {},

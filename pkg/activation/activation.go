@@ -26,6 +26,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/lock"
 	"github.com/nixvf/nixvf/pkg/roots"
 	"github.com/nixvf/nixvf/pkg/ssh"
+	"github.com/nixvf/nixvf/pkg/storeimage"
 )
 
 // Switch is a switch of a VM's guest to another system.
@@ -58,10 +59,7 @@ func (s Switch) Check() error {
 
 // StoreIsImage reports whether the VM sees an image of its own system and not the
 // host's store.
-func (s Switch) StoreIsImage() bool {
-	_, err := os.Lstat(s.VM.Place().StoreImage())
-	return err == nil
-}
+func (s Switch) StoreIsImage() bool { return storeimage.Kept(s.VM.Place()) }
 
 // paths are the store paths that the system needs.
 func (s Switch) paths() []string {

@@ -18,6 +18,7 @@ import (
 	"github.com/nixvf/nixvf/pkg/fault"
 	"github.com/nixvf/nixvf/pkg/nix"
 	"github.com/nixvf/nixvf/pkg/place"
+	"github.com/nixvf/nixvf/pkg/storeimage"
 )
 
 // registration is the name under which nixvf-refresh in the guest looks for what
@@ -42,7 +43,7 @@ func HandOver(ctx context.Context, vm place.VM, n *nix.Nix, paths []string) erro
 	if _, err := os.Lstat(dir); err != nil {
 		return shared(err)
 	}
-	if _, err := os.Lstat(vm.StoreImage()); err == nil {
+	if storeimage.Kept(vm) {
 		err := fmt.Errorf("%s: the guest's store is an image, and new paths cannot appear in it", vm.ID)
 		return fault.Hint(err, "add them to virtualisation.additionalPaths, and start the VM again")
 	}

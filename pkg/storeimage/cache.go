@@ -57,6 +57,13 @@ func Keep(vm place.VM, path string) error {
 	return errors.Join(os.Symlink(path, fresh), os.Rename(fresh, link))
 }
 
+// Kept reports whether a VM needs an image: then its guest sees that and not the
+// host's store.
+func Kept(vm place.VM) bool {
+	_, err := os.Lstat(vm.StoreImage())
+	return err == nil
+}
+
 // Drop says that a VM needs no image any more.
 func Drop(vm place.VM) error {
 	err := os.Remove(vm.StoreImage())
